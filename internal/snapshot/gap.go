@@ -1,0 +1,61 @@
+package snapshot
+
+import (
+	"time"
+
+	"hinomi/internal/asset"
+)
+
+// Gap is a part of the world that could not be read. Nothing inside a gap is ever closed or deleted.
+// An empty Region or Kind in the scope means all of them.
+type Gap struct {
+	Scope
+	Reason Reason    `json:"reason"`
+	Detail string    `json:"detail,omitempty"` // in words: what was tried and what was answered
+	At     time.Time `json:"at,omitzero"`
+}
+
+// Reason says why something was not read.
+type Reason string
+
+// The reasons of gaps.
+const (
+	NotRead      Reason = "not read"        // nobody tried: a file is missing in a dump, a module is off
+	AccessDenied Reason = "access denied"   // the permission is missing
+	Throttled    Reason = "throttled"       // AWS kept refusing for rate
+	Expired      Reason = "credentials"     // credentials were refused or expired
+	Failed       Reason = "failed"          // the call failed in another way
+	Partial      Reason = "partly read"     // some pages came, not all: assets of them are kept, none is concluded gone
+	Malformed    Reason = "malformed"       // the answer or the file is not what it should be
+	Disabled     Reason = "region disabled" // the region is not enabled in the account
+	Unsupported  Reason = "not available"   // the service does not exist in the region
+)
+
+// Covers reports whether the gap includes a scope.
+func (g Gap) Covers(s Scope) bool {
+	return (g.Account == "" || g.Account == s.Account) && (g.Region == "" || g.Region == s.Region) && (g.Kind == "" || g.Kind == s.Kind)
+}
+
+// GapFor returns the first gap that covers a scope, and whether there is one. A scope that was neither read nor named by a gap
+// has the gap NotRead: silence is never evidence.
+func (s *Snapshot) GapFor(account, region string, kind asset.Kind) (Gap, bool) {
+	scope := Scope{account, region, kind}
+	for _, g := range s.gaps {
+		if g.Covers(scope) {
+			return g, true
+		}
+	}
+	if s.WasRead(account, region, kind) {
+		return Gap{}, false
+	}
+	return Gap{Scope: scope, Reason: NotRead}, true
+}
+
+func covers(gaps []Gap, s Scope) bool {
+	for _, g := range gaps {
+		if g.Covers(s) {
+			return true
+		}
+	}
+	return false
+}
