@@ -129,6 +129,8 @@ type Feed struct {
 	SHA256     string    `json:"sha256,omitempty"`
 	LoadedAt   time.Time `json:"loadedAt"`
 	Published  time.Time `json:"published,omitzero"` // newest document or the publisher's own date
+	AsOf       time.Time `json:"asOf,omitzero"`      // when the publisher's state was last known to be this: staleness counts from here
+	ETag       string    `json:"etag,omitempty"`     // the publisher's validator, for the next conditional request
 	Complete   bool      `json:"complete"`           // false: a subset; its silence proves nothing
 	Licence    string    `json:"licence,omitempty"`
 	Origin     string    `json:"origin,omitempty"`

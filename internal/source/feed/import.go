@@ -1,0 +1,236 @@
+package feed
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"hinomi/internal/advisory"
+)
+
+// Options are what a caller decides about an import.
+type Options struct {
+	Now         time.Time        // when this import happens; required
+	Unlisted    bool             // read feeds that the manifest does not list, too; they count as subsets
+	Previous    []advisory.Feed  // what the last import loaded: a feed that shrank by more than a fifth since is refused
+	AllowShrink bool             // … unless this says that it is right
+	Progress    func(p Progress) // called often, from the importing goroutine; may be nil
+	Limits      Limits           // zero fields mean the defaults
+}
+
+// Progress says how far an import is.
+type Progress struct {
+	File       string
+	BytesDone  int64 // of all files, as they lie in the folder
+	BytesTotal int64
+	Rows       int // handed to the sink so far
+}
+
+// Report says what an import did with every file of the folder.
+type Report struct {
+	Feeds    []advisory.Feed
+	Unread   []Unread
+	Problems []Problem
+	Bytes    int64 // of the files read
+	Rows     int
+}
+
+// Unread is a file that was listed but not read.
+type Unread struct {
+	File   string
+	Reason string
+}
+
+// Problem is one document inside a feed that could not be understood. Its feed counts as incomplete.
+type Problem struct {
+	File     string
+	Document string
+	Reason   string
+}
+
+// Import reads every feed in dir into sink, after comparing each file with the manifest. It stops at the first file that is damaged
+// (ErrChecksum, ErrFormat, ErrLimit), not listed (ErrUnlisted) or suspiciously small (ErrShrunk): the caller then keeps the old database.
+func Import(ctx context.Context, dir string, sink Sink, o Options) (Report, error) {
+	var rep Report
+	entries, unread, err := plan(dir, o)
+	if err != nil {
+		return rep, err
+	}
+	rep.Unread = unread
+	prog := Progress{}
+	for _, e := range entries {
+		prog.BytesTotal += e.Bytes
+	}
+	for _, e := range entries {
+		prog.File = e.File
+		f, problems, err := importFile(ctx, dir, e, sink, o, &prog)
+		if err != nil {
+			return rep, fmt.Errorf("import %s: %w", e.File, err)
+		}
+		rep.Feeds = append(rep.Feeds, f)
+		rep.Problems = append(rep.Problems, problems...)
+		rep.Bytes += e.Bytes
+	}
+	rep.Rows = prog.Rows
+	if err := shrunk(rep.Feeds, o); err != nil {
+		return rep, err
+	}
+	for _, f := range rep.Feeds {
+		if err := sink.Feed(f); err != nil {
+			return rep, err
+		}
+	}
+	return rep, nil
+}
+
+// plan returns the files to read, in the order of Feeds, and those that no feed reads.
+func plan(dir string, o Options) ([]Entry, []Unread, error) {
+	m, err := ReadManifest(dir)
+	if err != nil && (!o.Unlisted || !errors.Is(err, fs.ErrNotExist)) {
+		return nil, nil, err
+	}
+	listed := map[string]bool{}
+	var entries []Entry
+	var unread []Unread
+	for _, e := range m.Entries {
+		listed[e.File] = true
+		if _, ok := find(e.File); !ok {
+			unread = append(unread, Unread{e.File, "no feed of this hinomi reads it"})
+			continue
+		}
+		entries = append(entries, e)
+	}
+	more, err := unlisted(dir, listed)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(more) > 0 && !o.Unlisted {
+		return nil, nil, fmt.Errorf("import %s: %w", more[0].File, ErrUnlisted)
+	}
+	entries = append(entries, more...)
+	order := map[string]int{}
+	for i, f := range Feeds() {
+		order[f.ID] = i
+	}
+	slices.SortStableFunc(entries, func(a, b Entry) int {
+		fa, _ := find(a.File)
+		fb, _ := find(b.File)
+		return cmp.Or(cmp.Compare(order[fa.ID], order[fb.ID]), cmp.Compare(a.File, b.File))
+	})
+	return entries, unread, nil
+}
+
+// unlisted returns the feeds in dir that the manifest does not list. Other files are of no interest.
+func unlisted(dir string, listed map[string]bool) ([]Entry, error) {
+	var more []Entry
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		file := filepath.ToSlash(rel)
+		if _, ok := find(file); !ok || listed[file] {
+			return nil
+		}
+		st, err := d.Info()
+		if err != nil {
+			return err
+		}
+		subset := false
+		more = append(more, Entry{File: file, Bytes: st.Size(), Complete: &subset, Newest: st.ModTime().UTC().Format(time.RFC3339), Note: "not in the manifest"})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list feeds in %s: %w", dir, err)
+	}
+	return more, nil
+}
+
+// importFile verifies and reads one file.
+func importFile(ctx context.Context, dir string, e Entry, sink Sink, o Options, prog *Progress) (advisory.Feed, []Problem, error) {
+	kind, _ := find(e.File)
+	file, err := os.Open(filepath.Join(dir, filepath.FromSlash(e.File)))
+	if err != nil {
+		return advisory.Feed{}, nil, err
+	}
+	defer file.Close()
+	st, err := file.Stat()
+	if err != nil {
+		return advisory.Feed{}, nil, err
+	}
+	if e.SHA256 != "" {
+		if err := verify(ctx, file, e); err != nil {
+			return advisory.Feed{}, nil, err
+		}
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return advisory.Feed{}, nil, err
+		}
+	}
+	base := prog.BytesDone
+	in := NewDocument(e.File, kind.name(e.File), file, st.Size(), sink)
+	in.limits = o.Limits.withDefaults()
+	in.progress = func(done int64, rows int) {
+		if o.Progress != nil {
+			p := *prog
+			p.BytesDone, p.Rows = base+min(done, e.Bytes), prog.Rows+rows
+			o.Progress(p)
+		}
+	}
+	if err := kind.read(ctx, in); err != nil {
+		return advisory.Feed{}, nil, err
+	}
+	if err := in.tooManyProblems(); err != nil {
+		return advisory.Feed{}, nil, err
+	}
+	prog.BytesDone, prog.Rows = base+e.Bytes, prog.Rows+in.rows
+	in.progress(e.Bytes, 0)
+	return describe(e, in, o.Now), in.problems, nil
+}
+
+// describe makes the record of a loaded feed.
+func describe(e Entry, in *Document, now time.Time) advisory.Feed {
+	complete := (e.Complete == nil || *e.Complete) && len(in.problems) == 0
+	published := in.newest
+	if d := dateOf(e.Newest); published.IsZero() || in.dated.IsZero() && d.After(published) {
+		published = d
+	}
+	if !in.dated.IsZero() {
+		published = in.dated
+	}
+	asOf := e.asOf(now)
+	if asOf.IsZero() {
+		asOf = earlier(published, now)
+	}
+	return advisory.Feed{
+		Name: in.Feed, Rows: in.rows, SHA256: e.SHA256, LoadedAt: now, Published: earlier(published, now), AsOf: asOf, Complete: complete,
+		Licence: e.Licence, Origin: cmp.Or(e.URL, e.Origin), ETag: e.ETag, Ecosystems: slices.Sorted(maps.Keys(in.speaksFor)),
+	}
+}
+
+// shrunk compares each feed with what it was at the last import.
+func shrunk(feeds []advisory.Feed, o Options) error {
+	if o.AllowShrink {
+		return nil
+	}
+	now := map[string]int{}
+	for _, f := range feeds {
+		now[f.Name] += f.Rows
+	}
+	for _, p := range o.Previous {
+		if n := now[p.Name]; 5*n < 4*p.Rows {
+			return fmt.Errorf("%s: %w: %d rows, %d before; confirm it if that is right", p.Name, ErrShrunk, n, p.Rows)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package feed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"hinomi/internal/advisory"
+)
+
+// vulnrichment reads records of the CVE list v5 (github.com/CVEProject/cve-schema, CVE Record Format 5.x), whether from the list itself or
+// from CISA's Vulnrichment, whose "CISA-ADP" container adds SSVC, CVSS and CWE to records whose own authority gave none.
+func vulnrichment() Feed {
+	return Feed{
+		ID: "cve", Title: "CVE list v5 and CISA Vulnrichment", files: []string{"cve/vulnrichment*.zip", "cve/cvelistV5*.zip"},
+		name: func(file string) string {
+			if strings.Contains(file, "vulnrichment") {
+				return "cve/vulnrichment"
+			}
+			return "cve/cvelistV5"
+		},
+		read: func(ctx context.Context, in *Document) error {
+			return in.entries(ctx, func(name string, b []byte) error {
+				c, err := ParseCVE(b)
+				if errors.Is(err, errNotARecord) {
+					return nil
+				}
+				if err != nil {
+					in.problem(name, err)
+					return nil
+				}
+				return in.cve(c)
+			}, ".json")
+		},
+	}
+}
+
+// errNotARecord says that a document is one of the list's own indexes (delta.json and its log), not a CVE.
+var errNotARecord = errors.New("no CVE record")
+
+type cveRecord struct {
+	DataType string `json:"dataType"`
+	Metadata struct {
+		ID        string `json:"cveId"`
+		State     string `json:"state"`
+		Published string `json:"datePublished"`
+	} `json:"cveMetadata"`
+	Containers struct {
+		CNA cveContainer   `json:"cna"`
+		ADP []cveContainer `json:"adp"`
+	} `json:"containers"`
+}
+
+type cveContainer struct {
+	Provider struct {
+		Name string `json:"shortName"`
+	} `json:"providerMetadata"`
+	Descriptions []struct {
+		Lang  string `json:"lang"`
+		Value string `json:"value"`
+	} `json:"descriptions"`
+	Metrics []struct {
+		V2    cveScore `json:"cvssV2_0"`
+		V30   cveScore `json:"cvssV3_0"`
+		V31   cveScore `json:"cvssV3_1"`
+		V4    cveScore `json:"cvssV4_0"`
+		Other struct {
+			Type    string          `json:"type"`
+			Content json.RawMessage `json:"content"`
+		} `json:"other"`
+	} `json:"metrics"`
+	Problems []struct {
+		Descriptions []struct {
+			CWE string `json:"cweId"`
+		} `json:"descriptions"`
+	} `json:"problemTypes"`
+}
+
+type cveScore struct {
+	Vector string `json:"vectorString"`
+}
+
+// ParseCVE reads one record of the CVE list v5.
+func ParseCVE(b []byte) (*advisory.CVE, error) {
+	var r cveRecord
+	if err := json.Unmarshal(b, &r); err != nil {
+		if trimmed := strings.TrimSpace(string(b[:min(len(b), 64)])); strings.HasPrefix(trimmed, "[") {
+			return nil, errNotARecord // deltaLog.json is a list
+		}
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	if r.DataType != "CVE_RECORD" {
+		return nil, errNotARecord
+	}
+	if !strings.HasPrefix(r.Metadata.ID, "CVE-") {
+		return nil, fmt.Errorf("%w: id %q", ErrFormat, r.Metadata.ID)
+	}
+	c := &advisory.CVE{ID: r.Metadata.ID, Published: dateOf(r.Metadata.Published), Rejected: r.Metadata.State == "REJECTED"}
+	for _, d := range r.Containers.CNA.Descriptions {
+		if strings.HasPrefix(d.Lang, "en") {
+			c.Description = d.Value
+			break
+		}
+	}
+	for _, k := range append([]cveContainer{r.Containers.CNA}, r.Containers.ADP...) {
+		k.addTo(c)
+	}
+	return c, nil
+}
+
+// addTo adds a container's scores, weaknesses and SSVC decision.
+func (k *cveContainer) addTo(c *advisory.CVE) {
+	for _, m := range k.Metrics {
+		for _, s := range []struct {
+			kind  string
+			score cveScore
+		}{{"CVSS_V3", m.V31}, {"CVSS_V3", m.V30}, {"CVSS_V4", m.V4}, {"CVSS_V2", m.V2}} {
+			if s.score.Vector != "" {
+				c.Severity = append(c.Severity, advisory.Severity{Type: s.kind, Score: s.score.Vector, Source: k.Provider.Name})
+			}
+		}
+		if m.Other.Type == "ssvc" && c.SSVC == nil {
+			c.SSVC = ssvcOf(m.Other.Content)
+		}
+	}
+	for _, p := range k.Problems {
+		for _, d := range p.Descriptions {
+			if d.CWE != "" && len(c.CWEs) < 64 {
+				c.CWEs = append(c.CWEs, d.CWE)
+			}
+		}
+	}
+}
+
+// ssvcOf reads CISA's decision points. The words are written in any case, and "-" for "not decided" (seen in records of 2024).
+func ssvcOf(raw json.RawMessage) *advisory.SSVC {
+	var d struct {
+		Options []map[string]string `json:"options"`
+	}
+	if json.Unmarshal(raw, &d) != nil {
+		return nil
+	}
+	var s advisory.SSVC
+	for _, o := range d.Options {
+		for k, v := range o {
+			v = strings.ToLower(strings.TrimSpace(v))
+			if v == "-" {
+				v = ""
+			}
+			switch strings.ToLower(k) {
+			case "exploitation":
+				s.Exploitation = v
+			case "automatable":
+				s.Automatable = v
+			case "technical impact":
+				s.TechnicalImpact = v
+			}
+		}
+	}
+	if s.Exploitation == "" {
+		return nil
+	}
+	return &s
+}
