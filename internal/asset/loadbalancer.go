@@ -53,6 +53,7 @@ type Listener struct {
 	SSLPolicy       string   `json:"sslPolicy,omitempty"`
 	TargetGroups    []string `json:"targetGroups,omitempty"` // ARNs that its default action and rules forward to
 	Actions         []string `json:"actions,omitempty"`      // types of the default actions
+	RulesRead       bool     `json:"rulesRead,omitempty"`    // false: TargetGroups may lack those that only a rule forwards to
 }
 
 // Kind returns KindListener.

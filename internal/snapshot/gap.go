@@ -10,6 +10,9 @@ import (
 // An empty Region or Kind in the scope means all of them.
 type Gap struct {
 	Scope
+	// Part is set where the listing of the scope itself was read and only something more about its assets was not:
+	// the routes of a transit gateway's tables, say. The assets' own …Read flags say the same. Such a gap does not cover the scope.
+	Part   string    `json:"part,omitempty"`
 	Reason Reason    `json:"reason"`
 	Detail string    `json:"detail,omitempty"` // in words: what was tried and what was answered
 	At     time.Time `json:"at,omitzero"`
@@ -31,9 +34,9 @@ const (
 	Unsupported  Reason = "not available"   // the service does not exist in the region
 )
 
-// Covers reports whether the gap includes a scope.
+// Covers reports whether the gap includes a scope: what of the scope was not listed must not be concluded from.
 func (g Gap) Covers(s Scope) bool {
-	return (g.Account == "" || g.Account == s.Account) && (g.Region == "" || g.Region == s.Region) && (g.Kind == "" || g.Kind == s.Kind)
+	return g.Part == "" && (g.Account == "" || g.Account == s.Account) && (g.Region == "" || g.Region == s.Region) && (g.Kind == "" || g.Kind == s.Kind)
 }
 
 // GapFor returns the first gap that covers a scope, and whether there is one. A scope that was neither read nor named by a gap
