@@ -22,7 +22,7 @@ func need(t *testing.T, tools ...string) {
 	t.Helper()
 	missing := func(format string, args ...any) {
 		t.Helper()
-		if os.Getenv("HINOMI_TEST_REQUIRE") == "all" { //nolint:forbidigo // what tests need is said by the environment
+		if os.Getenv("HINOMI_TEST_REQUIRE") == "all" {
 			t.Fatalf("required: "+format, args...)
 		}
 		t.Skipf("SKIPPED, NOTHING TESTED: "+format, args...)
@@ -74,7 +74,7 @@ func mountedWith(t *testing.T, image, options string, fill func(dir string)) {
 	run(t, "mount", "-t", "xfs", "-o", options, image, dir)
 	defer func() {
 		// The test's context may have ended already; the mount must not outlive it.
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil { //nolint:noctx // see above
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 			t.Errorf("umount %s: %v\n%s", dir, err, out)
 		}
 	}()
@@ -239,3 +239,5 @@ func sameBytes(path string, fsys volume.FS, name string) error {
 	}
 	return nil
 }
+
+func inodeNumber(info fs.FileInfo) uint64 { return info.Sys().(*syscall.Stat_t).Ino }

@@ -118,7 +118,7 @@ func newerOnDisk(disk, core []byte, lsn uint64, version int) bool {
 		return disk[4] >= inodeVersionLatest && on != 0 && on != ^uint64(0) && on > lsn
 	}
 	logged, on := binary.LittleEndian.Uint16(core[offFlush:]), binary.BigEndian.Uint16(disk[offFlush:])
-	return logged < on && !(on == maxFlush && logged < maxFlush/2)
+	return logged < on && (on != maxFlush || logged >= maxFlush/2) // the counter may have wrapped
 }
 
 // coreFields are the widths of an inode core's fields in their order. The log holds them in the host's byte order, the

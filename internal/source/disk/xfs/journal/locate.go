@@ -198,7 +198,7 @@ func (l *Log) unmounted(last record, head int64) (bool, error) {
 	if last.ops != 1 || (last.block+last.blocks())%l.p.Blocks != head%l.p.Blocks {
 		return false, nil
 	}
-	data, err := l.payload(last)
+	data, err := l.unpack(last, last.crc != 0) // mkfs writes its record without a checksum
 	if errors.Is(err, volume.ErrCorrupt) {
 		return false, nil // a torn record is no unmount; firstTorn says what it is
 	}

@@ -104,16 +104,19 @@ func (l *Log) header(block int64) (record, error) {
 
 // payload reads a record's data, verifies its checksum and puts back the words that the cycle numbers stand on.
 func (l *Log) payload(r record) ([]byte, error) {
+	return l.unpack(r, r.crc != 0 || l.p.Checksums)
+}
+
+// unpack reads a record's data and puts back the words that the cycle numbers stand on.
+func (l *Log) unpack(r record, verify bool) ([]byte, error) {
 	hb := r.headerBlocks()
 	all, err := l.read(r.block, r.blocks())
 	if err != nil {
 		return nil, err
 	}
 	head, data := all[:hb*SectorSize], all[hb*SectorSize:]
-	if r.crc != 0 || l.p.Checksums {
-		if !crcMatches(r, head, data) {
-			return nil, fmt.Errorf("log record at block %d: checksum mismatch: %w", r.block, volume.ErrCorrupt)
-		}
+	if verify && !crcMatches(r, head, data) {
+		return nil, fmt.Errorf("log record at block %d: checksum mismatch: %w", r.block, volume.ErrCorrupt)
 	}
 	for i := range len(data) / SectorSize {
 		slot := head[(i/cycleSlots)*SectorSize:]
