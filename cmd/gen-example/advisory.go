@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/google/osv-scalibr/semantic"
+)
+
+// record is what this tool reads of an OSV document (OSV schema 1.7).
+type record struct {
+	ID        string     `json:"id"`
+	Withdrawn string     `json:"withdrawn"`
+	Aliases   []string   `json:"aliases"`
+	Upstream  []string   `json:"upstream"`
+	Related   []string   `json:"related"`
+	Affected  []affected `json:"affected"`
+}
+
+type affected struct {
+	Package struct {
+		Ecosystem string `json:"ecosystem"`
+		Name      string `json:"name"`
+	} `json:"package"`
+	Ranges []struct {
+		Type   string              `json:"type"`
+		Events []map[string]string `json:"events"`
+	} `json:"ranges"`
+	Versions []string `json:"versions"`
+}
+
+func parseRecord(raw []byte) (record, error) {
+	var r record
+	err := json.Unmarshal(raw, &r)
+	return r, err
+}
+
+// names reports whether the record speaks of the package, in whatever version.
+func (r record) names(p installed) bool {
+	return slices.ContainsFunc(r.Affected, func(a affected) bool { return a.is(p) })
+}
+
+func (a affected) is(p installed) bool {
+	name := a.Package.Name
+	if p.ecosystem == "PyPI" {
+		name = normalized(name)
+	}
+	return a.Package.Ecosystem == p.ecosystem && name == p.name
+}
+
+// affects reports whether the record says that the package's version is
+// affected: it is listed, or lies in a range (OSV schema, "evaluation").
+// A withdrawn record affects nothing.
+func (r record) affects(p installed) (bool, error) {
+	if r.Withdrawn != "" {
+		return false, nil
+	}
+	for _, a := range r.Affected {
+		if !a.is(p) {
+			continue
+		}
+		if slices.Contains(a.Versions, p.version) {
+			return true, nil
+		}
+		for _, g := range a.Ranges {
+			if g.Type == "GIT" {
+				continue
+			}
+			in, err := within(p, g.Events)
+			if err != nil {
+				return false, fmt.Errorf("%s: compare %s %s: %w", r.ID, p.name, p.version, err)
+			}
+			if in {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// within walks the events, which the two databases used here list in order.
+func within(p installed, events []map[string]string) (bool, error) {
+	version, err := semantic.Parse(p.version, p.ecosystem)
+	if err != nil {
+		return false, err
+	}
+	in := false
+	for _, e := range events {
+		for kind, at := range e {
+			order := 1 // every version is after introduced "0"
+			if at != "0" {
+				if order, err = version.CompareStr(at); err != nil {
+					return false, err
+				}
+			}
+			switch {
+			case kind == "introduced" && order >= 0:
+				in = true
+			case kind == "fixed" && order >= 0, kind == "last_affected" && order > 0:
+				in = false
+			}
+		}
+	}
+	return in, nil
+}
+
+var cveID = regexp.MustCompile(`^CVE-\d{4}-\d{4,}$`)
+
+// cves returns the CVE ids that the record gives: its aliases and upstream.
+// Only for errata do related ids count, and these two databases are none.
+func (r record) cves() []string {
+	return slices.DeleteFunc(slices.Concat(r.Aliases, r.Upstream), func(id string) bool { return !cveID.MatchString(id) })
+}
