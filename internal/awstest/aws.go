@@ -1,0 +1,264 @@
+package awstest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"hinomi/internal/awstest/model"
+)
+
+// maxRequest bounds a request's body.
+const maxRequest = 64 << 20
+
+// Options are what New needs to know.
+type Options struct {
+	// Now is the clock by which sessions and block tokens expire; time.Now if nil.
+	Now func() time.Time
+	// PageLimit caps every page of a paged EC2, Query or JSON answer, whatever the caller asks for, as AWS may; 0 is AWS's own limit.
+	PageLimit int
+	// EmptyAnswers are further EC2 actions that moto lacks and that are answered as by an account that has none of the things asked for.
+	EmptyAnswers []string
+	// TokenLife is how long EBS block tokens are good; an hour if 0. Amazon EBS User Guide, "Read snapshots with EBS direct APIs": seven days.
+	TokenLife time.Duration
+	// Quiet does not log values that the models' enums lack.
+	Quiet bool
+}
+
+// AWS is the server of one test.
+type AWS struct {
+	t    testing.TB
+	moto *Moto
+	opts Options
+	now  func() time.Time
+	http *httptest.Server
+
+	mu      sync.Mutex
+	rules   []*rule
+	calls   []*Call
+	keys    map[string]*principal // by access key ID
+	roles   map[string]*role      // by ARN
+	rights  map[string]*rights    // by account/name
+	regions map[string]*opted     // by account
+	pages   pages
+	images  map[string]string // AMI by account/region, for seeds
+	ebs     *blockStore
+	closed  bool
+}
+
+// New starts a server in front of moto and stops it when the test ends. Nothing is reset: give each test accounts of its own, or call
+// moto's Reset.
+func New(t testing.TB, moto *Moto, opts Options) *AWS {
+	t.Helper()
+	moto.require(t)
+	a := &AWS{
+		t: t, moto: moto, opts: opts, now: opts.Now,
+		keys: map[string]*principal{}, roles: map[string]*role{}, rights: map[string]*rights{}, regions: map[string]*opted{},
+		pages: pages{next: map[string]*page{}}, images: map[string]string{},
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	a.ebs = newBlockStore(a.now, opts.TokenLife)
+	a.http = httptest.NewServer(a)
+	t.Cleanup(func() {
+		a.http.CloseClientConnections() // a caller that was killed does not close its own
+		a.http.Close()
+		a.mu.Lock()
+		a.closed = true
+		a.mu.Unlock()
+		a.ebs.close()
+	})
+	return a
+}
+
+// URL is the endpoint, for AWS_ENDPOINT_URL.
+func (a *AWS) URL() string { return a.http.URL }
+
+// Moto is the server behind.
+func (a *AWS) Moto() *Moto { return a.moto }
+
+// Config returns an SDK configuration with this endpoint, a region and a key.
+func (a *AWS) Config(region string, k Key) aws.Config {
+	return aws.Config{
+		Region: region, BaseEndpoint: aws.String(a.URL()), HTTPClient: a.http.Client(),
+		Credentials: credentials.NewStaticCredentialsProvider(k.ID, k.Secret, k.Token),
+	}
+}
+
+// Calls returns the calls so far, in the order of arrival.
+func (a *AWS) Calls() []Call {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	calls := make([]Call, 0, len(a.calls))
+	for _, c := range a.calls {
+		calls = append(calls, *c)
+	}
+	return calls
+}
+
+// CallsTo returns the calls of one service's action; "*" is any.
+func (a *AWS) CallsTo(service, action string) []Call {
+	r := rule{service: service, action: action}
+	return slices.DeleteFunc(a.Calls(), func(c Call) bool { return !r.matches(&c) })
+}
+
+// ResetCalls forgets the calls; the next one has number 1 again.
+func (a *AWS) ResetCalls() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = nil
+}
+
+// errorf fails the test, unless it is over.
+func (a *AWS) errorf(format string, args ...any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.t.Errorf("awstest: "+format, args...)
+	}
+}
+
+func (a *AWS) logf(format string, args ...any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed && !a.opts.Quiet {
+		a.t.Logf("awstest: "+format, args...)
+	}
+}
+
+// ServeHTTP answers one call.
+func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxRequest))
+	if err != nil {
+		return // the caller hung up
+	}
+	c := &Call{ctx: r.Context(), request: r, raw: raw, Time: a.now()}
+	known := c.parse(a.moto.models)
+	a.record(c)
+	if !known {
+		a.errorf("request without service or action: %s %s, Authorization %.60q", r.Method, r.URL, r.Header.Get("Authorization"))
+		a.finish(w, c, c.Error(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token"))
+		return
+	}
+	a.checkRequest(c)
+	rep := a.runBefore(c)
+	if rep == nil {
+		rep = a.answer(c)
+		a.checkAnswer(c, rep)
+	}
+	a.finish(w, c, a.runAfter(c, rep))
+}
+
+// record numbers the call and says who made it.
+func (a *AWS) record(c *Call) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = append(a.calls, c)
+	c.Number = len(a.calls)
+	if p := a.keys[c.AccessKey]; p != nil {
+		c.who, c.Account, c.Principal = p, p.account, p.arn
+	}
+}
+
+func (a *AWS) finish(w http.ResponseWriter, c *Call, rep *Reply) {
+	a.mu.Lock()
+	c.Status, c.Code = rep.Status, rep.Code
+	c.request, c.raw = nil, nil // not kept: a scan makes thousands of calls
+	a.mu.Unlock()
+	rep.write(w)
+}
+
+// answer decides who the caller is, whether it may, and who answers.
+func (a *AWS) answer(c *Call) *Reply {
+	if rep := a.authenticate(c); rep != nil {
+		return rep
+	}
+	if rep := a.authorize(c); rep != nil {
+		return rep
+	}
+	if c.protocol() == "ec2" && c.Param("DryRun") == "true" {
+		return c.Error(http.StatusPreconditionFailed, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+	}
+	if own := a.own(c); own != nil {
+		return own(c)
+	}
+	rep := a.pass(c)
+	if rep.Status < http.StatusMultipleChoices {
+		a.learn(c, rep)
+	}
+	return rep
+}
+
+// own returns our own answer to a call, or nil if it is moto's to give.
+func (a *AWS) own(c *Call) func(*Call) *Reply {
+	switch c.Service + ":" + c.Action {
+	case "sts:AssumeRole":
+		return a.assumeRole
+	case "sts:GetCallerIdentity":
+		return a.callerIdentity
+	case "sts:GetAccessKeyInfo":
+		return a.accessKeyInfo
+	case "ec2:DescribeRegions":
+		return a.describeRegions
+	case "ec2:DescribeVpcBlockPublicAccessOptions":
+		return a.blockPublicAccessOptions
+	case "ebs:ListSnapshotBlocks":
+		return a.listSnapshotBlocks
+	case "ebs:ListChangedBlocks":
+		return a.listChangedBlocks
+	case "ebs:GetSnapshotBlock":
+		return a.getSnapshotBlock
+	}
+	if c.Service == "ec2" && (slices.Contains(notInMoto, c.Action) || slices.Contains(a.opts.EmptyAnswers, c.Action)) {
+		return a.empty
+	}
+	return nil
+}
+
+// pass hands a call to moto, page by page where AWS pages.
+func (a *AWS) pass(c *Call) *Reply {
+	if pg, ok := a.paginator(c); ok {
+		return a.paged(c, pg)
+	}
+	return a.toMoto(c, c.raw)
+}
+
+// toMoto sends a body to moto in the call's place.
+func (a *AWS) toMoto(c *Call, body []byte) *Reply {
+	h := c.request.Header.Clone()
+	h.Del("Content-Length")
+	rep, err := a.moto.send(c.ctx, c.Account, c.request.Method, c.request.URL.RequestURI(), h, c.request.Host, body)
+	if err != nil {
+		if c.ctx.Err() == nil { // otherwise the caller hung up
+			a.errorf("%s %s: %v", c.Service, c.Action, err)
+		}
+		return c.Error(http.StatusServiceUnavailable, "ServiceUnavailable", err.Error())
+	}
+	if rep.Status >= http.StatusInternalServerError && !isAPIError(rep) {
+		a.errorf("moto cannot answer %s %s: %d\n%s", c.Service, c.Action, rep.Status, a.moto.log)
+		return c.Error(http.StatusInternalServerError, "InternalError", fmt.Sprintf("moto does not know %s %s", c.Service, c.Action))
+	}
+	if rep.Status >= http.StatusBadRequest {
+		rep.Code = errorCode(rep)
+	}
+	return rep
+}
+
+// form sends an action to moto in an account of the test's, past everything; it fails the test if moto refuses.
+func (a *AWS) form(account, region, service, version, action string, params map[string][]string) *model.Node {
+	n, err := a.moto.form(a.t.Context(), account, region, service, version, action, params)
+	if err != nil {
+		a.t.Helper()
+		a.t.Fatalf("awstest: %v", err)
+	}
+	return n
+}

@@ -1,0 +1,267 @@
+package awstest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"hinomi/internal/awstest/model"
+)
+
+// startLimit is how long moto may take to answer its first request; it takes half a second on two idle cores.
+const startLimit = 90 * time.Second
+
+// runMoto starts moto's own main and ends it when our end of its standard input closes, so that a test process that is killed leaves no
+// server behind.
+const runMoto = `
+import os, sys, threading
+def watch():
+    sys.stdin.buffer.read()
+    os._exit(0)
+threading.Thread(target=watch, daemon=True).start()
+from moto.server import main
+main(["-H", "127.0.0.1", "-p", sys.argv[1]])
+`
+
+// defaultEnv makes moto start as an account that is really empty and knows AWS's managed policies.
+var defaultEnv = []string{"MOTO_EC2_LOAD_DEFAULT_AMIS=false", "MOTO_IAM_LOAD_MANAGED_POLICIES=true"}
+
+// Moto is a running moto_server process, with the service models that its requests are held against.
+type Moto struct {
+	url    string
+	models *model.Library
+	log    *tail
+	client *http.Client
+	stop   func()
+	err    error // why it does not run
+}
+
+// StartMoto starts a moto_server on a free port and stops it when the test ends. Each env is NAME=value and comes on top of
+// MOTO_EC2_LOAD_DEFAULT_AMIS=false and MOTO_IAM_LOAD_MANAGED_POLICIES=true. With INITIAL_NO_AUTH_ACTION_COUNT=0 moto enforces IAM policies
+// and signatures by itself. Where moto is not installed, the test is skipped, or fails if HINOMI_TEST_REQUIRE=all.
+func StartMoto(t testing.TB, env ...string) *Moto {
+	t.Helper()
+	m := start(env)
+	m.require(t)
+	t.Cleanup(m.stop)
+	return m
+}
+
+// Main runs the tests of a package with one moto_server for all of them, handed over in into, and returns the exit code.
+// A test that calls New with it is skipped, or fails, if moto could not be started; see StartMoto.
+func Main(m *testing.M, into **Moto, env ...string) (code int) {
+	mo := start(env)
+	*into = mo
+	defer mo.stop()
+	return m.Run()
+}
+
+// require skips or fails the test if moto does not run.
+func (m *Moto) require(t testing.TB) {
+	t.Helper()
+	switch {
+	case m == nil:
+		t.Fatal("awstest: no moto was started: call StartMoto, or Main from TestMain")
+	case m.err == nil:
+	case errors.Is(m.err, model.ErrNoModels) && os.Getenv("HINOMI_TEST_REQUIRE") != "all":
+		t.Skipf("SKIPPED, not tested: moto and botocore are needed (pip install 'moto[server]'): %v", m.err)
+	default:
+		t.Fatalf("start moto: %v", m.err)
+	}
+}
+
+func start(env []string) *Moto {
+	m := &Moto{log: &tail{}, stop: func() {}, client: &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 64}}}
+	if m.models, m.err = model.Find(); m.err != nil {
+		return m
+	}
+	if out, err := exec.Command("python3", "-c", "import moto.server").CombinedOutput(); err != nil {
+		m.err = fmt.Errorf("%w: moto: %s", model.ErrNoModels, bytes.TrimSpace(out))
+		return m
+	}
+	// The port is free when asked for, but another process may take it before moto does: then try another.
+	for range 3 {
+		if m.err = m.run(env); m.err == nil {
+			return m
+		}
+	}
+	return m
+}
+
+func (m *Moto) run(env []string) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("find a free port: %w", err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		return fmt.Errorf("find a free port: %w", err)
+	}
+	cmd := exec.Command("python3", "-c", runMoto, strconv.Itoa(port))
+	cmd.Env = append(append(os.Environ(), defaultEnv...), env...)
+	cmd.Stdout, cmd.Stderr = m.log, m.log
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("start moto: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start moto: %w", err)
+	}
+	gone := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ended does not matter: that it did is an error below, and wanted in stop
+		close(gone)
+	}()
+	m.url = fmt.Sprintf("http://127.0.0.1:%d", port)
+	m.stop = sync.OnceFunc(func() {
+		_ = in.Close() // ends it; the kill is for one that hangs
+		select {
+		case <-gone:
+		case <-time.After(5 * time.Second):
+			_ = cmd.Process.Kill()
+			<-gone
+		}
+		m.client.CloseIdleConnections()
+	})
+	if err := m.wait(gone); err != nil {
+		m.stop()
+		return err
+	}
+	return nil
+}
+
+// wait asks until moto answers.
+func (m *Moto) wait(gone <-chan struct{}) error {
+	limit := time.NewTimer(startLimit)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		res, err := m.client.Get(m.url + "/moto-api/data.json")
+		if err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-gone:
+			return fmt.Errorf("moto ended: %s", m.log)
+		case <-limit.C:
+			return fmt.Errorf("moto did not answer in %s: %s", startLimit, m.log)
+		case <-tick.C:
+		}
+	}
+}
+
+// URL is where moto itself answers, without the server in front of it.
+func (m *Moto) URL() string { return m.url }
+
+// Reset empties moto: all accounts, all regions. Tests that share one process and do not run one after another use accounts of their own instead.
+func (m *Moto) Reset(t testing.TB) {
+	t.Helper()
+	res, err := m.client.Post(m.url+"/moto-api/reset", "", nil)
+	if err != nil {
+		t.Fatalf("reset moto: %v", err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("reset moto: %s", res.Status)
+	}
+}
+
+// maxAnswer bounds an answer of moto's; a thousand instances are 4 MB.
+const maxAnswer = 256 << 20
+
+// send hands a request to moto as the given account and reads the whole answer.
+func (m *Moto) send(ctx context.Context, account, method, target string, h http.Header, host string, body []byte) (*Reply, error) {
+	req, err := http.NewRequestWithContext(ctx, method, m.url+target, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ask moto: %w", err)
+	}
+	req.Header = h.Clone()
+	req.Header.Set("X-Moto-Account-Id", account) // moto's own header, read before the access key
+	req.Header.Del("Accept-Encoding")
+	req.Host = host
+	res, err := m.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask moto: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read moto's answer: %w", err)
+	}
+	head := http.Header{}
+	for _, k := range []string{"Content-Type", "X-Amzn-Requestid", "X-Amzn-Errortype", "Etag", "Location"} {
+		if v := res.Header.Values(k); len(v) > 0 {
+			head[k] = v
+		}
+	}
+	for k, v := range res.Header {
+		if strings.HasPrefix(k, "X-Amz-") {
+			head[k] = v
+		}
+	}
+	return &Reply{Status: res.StatusCode, Header: head, Body: b}, nil
+}
+
+// form sends one EC2 or Query protocol action to moto directly, past recording, hooks and permissions: for seeds.
+func (m *Moto) form(ctx context.Context, account, region, service, version, action string, params url.Values) (*model.Node, error) {
+	f := url.Values{"Action": {action}, "Version": {version}}
+	for k, v := range params {
+		f[k] = v
+	}
+	r, err := m.send(ctx, account, http.MethodPost, "/", http.Header{
+		"Authorization": {"AWS4-HMAC-SHA256 Credential=AKIASEEDSEEDSEEDSEED/20200101/" + region + "/" + service + "/aws4_request, SignedHeaders=host, Signature=0"},
+		"Content-Type":  {"application/x-www-form-urlencoded"},
+	}, "", []byte(f.Encode()))
+	if err != nil {
+		return nil, fmt.Errorf("%s in %s %s: %w", action, account, region, err)
+	}
+	if r.Status != http.StatusOK {
+		return nil, fmt.Errorf("%s in %s %s: %d %s", action, account, region, r.Status, r.Body)
+	}
+	n, err := model.ParseXML(r.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s in %s %s: %w", action, account, region, err)
+	}
+	return n, nil
+}
+
+// tail keeps the last of what moto wrote, for the message when something goes wrong.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+const tailLen = 8 << 10
+
+// Write keeps the last bytes of b.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, b...)
+	if over := len(t.buf) - tailLen; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.buf)
+}

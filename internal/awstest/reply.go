@@ -1,0 +1,154 @@
+package awstest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"hinomi/internal/awstest/model"
+)
+
+// Reply is an answer. Cut makes the server send CutAt bytes of its body and then drop the connection; with Status 0 nothing is sent at all.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	Code   string // the error's code, for the record
+	Cut    bool
+	CutAt  int
+}
+
+// Drop is no answer: the connection ends.
+func Drop() *Reply { return &Reply{Cut: true} }
+
+func (r *Reply) write(w http.ResponseWriter) {
+	if r.Status == 0 {
+		panic(http.ErrAbortHandler) // net/http's own way to drop a connection
+	}
+	for k, v := range r.Header {
+		w.Header()[k] = v
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(r.Body)))
+	if w.Header().Get("X-Amzn-Requestid") == "" {
+		w.Header().Set("X-Amzn-Requestid", requestID)
+	}
+	w.WriteHeader(r.Status)
+	body := r.Body
+	if r.Cut {
+		body = body[:min(r.CutAt, len(body))]
+	}
+	if _, err := w.Write(body); err != nil {
+		return // the caller hung up
+	}
+	if r.Cut {
+		_ = http.NewResponseController(w).Flush() // what goes out before the cut, if it can
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// requestID stands in answers that the server gives itself.
+const requestID = "00000000-0000-4000-8000-000000000000"
+
+// Error answers an error in the form of the call's protocol. More are further members of the error's shape, by name and value in turn; only JSON
+// protocols carry them.
+func (c *Call) Error(status int, code, message string, more ...string) *Reply {
+	r := &Reply{Status: status, Code: code, Header: http.Header{}}
+	switch c.protocol() {
+	case "json", "rest-json":
+		body := map[string]string{"message": message}
+		if c.protocol() == "json" {
+			body["__type"] = code
+		}
+		for i := 0; i+1 < len(more); i += 2 {
+			body[more[i]] = more[i+1]
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Amzn-Errortype", code)
+		r.Body, _ = json.Marshal(body) // strings only: it cannot fail
+	case "query", "rest-xml":
+		r.Header.Set("Content-Type", "text/xml")
+		e := &model.Node{Name: "Error"}
+		e.Set("Type", "Sender")
+		e.Set("Code", code)
+		e.Set("Message", message)
+		root := &model.Node{Name: "ErrorResponse", Children: []*model.Node{e, {Name: "RequestId", Text: requestID}}}
+		r.Body = root.Bytes()
+	default:
+		r.Header.Set("Content-Type", "text/xml;charset=UTF-8")
+		e := &model.Node{Name: "Error"}
+		e.Set("Code", code)
+		e.Set("Message", message)
+		root := &model.Node{Name: "Response", Children: []*model.Node{
+			{Name: "Errors", Children: []*model.Node{e}}, {Name: "RequestID", Text: requestID},
+		}}
+		r.Body = root.Bytes()
+	}
+	return r
+}
+
+// XML answers a document.
+func (c *Call) XML(root *model.Node) *Reply {
+	return &Reply{Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/xml;charset=UTF-8"}}, Body: root.Bytes()}
+}
+
+// JSON answers v.
+func (c *Call) JSON(v any) *Reply {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return c.Error(http.StatusInternalServerError, "InternalFailure", fmt.Sprintf("encode answer: %v", err))
+	}
+	kind := "application/json"
+	if c.protocol() == "json" {
+		kind = "application/x-amz-json-" + c.svc.Metadata.JSONVersion
+	}
+	return &Reply{Status: http.StatusOK, Header: http.Header{"Content-Type": {kind}}, Body: b}
+}
+
+// denied is how each service says that the caller may not. The words are those of the IAM User Guide, "Access denied error messages".
+func (c *Call) denied() *Reply {
+	action := iamAction(c.Service, c.Action)
+	caller := c.Principal
+	if caller == "" {
+		caller = "anonymous"
+	}
+	msg := fmt.Sprintf("User: %s is not authorized to perform: %s because no identity-based policy allows the %s action", caller, action, action)
+	switch c.protocol() {
+	case "ec2":
+		return c.Error(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. "+msg)
+	case "json":
+		return c.Error(http.StatusBadRequest, "AccessDeniedException", msg)
+	case "rest-json":
+		return c.Error(http.StatusForbidden, "AccessDeniedException", msg, "Reason", "UNAUTHORIZED_ACCOUNT")
+	default:
+		return c.Error(http.StatusForbidden, "AccessDenied", msg)
+	}
+}
+
+// badCredentials is how each service refuses an access key that does not exist, or a region that the account has not opted in to.
+func (c *Call) badCredentials() *Reply {
+	switch c.protocol() {
+	case "ec2":
+		return c.Error(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+	case "json":
+		return c.Error(http.StatusBadRequest, "UnrecognizedClientException", "The security token included in the request is invalid.")
+	case "rest-json":
+		return c.Error(http.StatusForbidden, "UnrecognizedClientException", "The security token included in the request is invalid.")
+	default:
+		return c.Error(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	}
+}
+
+// expired is how each service refuses a session whose time is over.
+func (c *Call) expired() *Reply {
+	switch c.protocol() {
+	case "ec2":
+		return c.Error(http.StatusBadRequest, "RequestExpired", "Request has expired.")
+	case "json":
+		return c.Error(http.StatusBadRequest, "ExpiredTokenException", "The security token included in the request is expired")
+	case "rest-json":
+		return c.Error(http.StatusForbidden, "ExpiredTokenException", "The security token included in the request is expired")
+	default:
+		return c.Error(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
+	}
+}
