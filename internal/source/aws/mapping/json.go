@@ -27,11 +27,6 @@ var decodeOptions = json.JoinOptions(
 	)),
 )
 
-// DecoderOptions are those of a decoder that is handed to Part.New.
-func DecoderOptions() []jsontext.Options {
-	return []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-}
-
 // timeForms are how times are printed: by CLI version 2 and version 1 with iso8601, by version 1 as EC2 sends them, and by tools
 // that print Python's str(datetime), with a space.
 var timeForms = []string{

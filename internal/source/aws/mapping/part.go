@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"hinomi/internal/asset"
 )
@@ -21,22 +20,22 @@ type Part struct {
 	Minimal bool       // read even with the least permissions
 	Object  bool       // the key holds one object, not a list
 	Actions []string   // IAM actions that reading it needs
-	decode  func(*jsontext.Decoder) (any, error)
+	decode  func([]byte) (any, error)
 	put     func(*Region, any)
 	lower   bool // the CLI prints members in lower camel case
 	scrub   func(any) any
 }
 
-// New decodes one element of the part's list. Errors are those of the JSON; the value is of the type that Put takes.
-func (p *Part) New(d *jsontext.Decoder) (any, error) { return p.decode(d) }
+// Decode reads one element of the part's list from the CLI's JSON. The value is of the type that Region.Put takes.
+func (p *Part) Decode(element []byte) (any, error) { return p.decode(element) }
 
 // part makes a Part for elements of type T.
 func part[T any](name, key string, kind asset.Kind, actions string, put func(*Region, *T)) *Part {
 	return &Part{
 		Name: name, Key: key, Kind: kind, Actions: strings.Fields(actions),
-		decode: func(d *jsontext.Decoder) (any, error) {
+		decode: func(b []byte) (any, error) {
 			v := new(T)
-			if err := json.UnmarshalDecode(d, v, decodeOptions); err != nil {
+			if err := json.Unmarshal(b, v, decodeOptions); err != nil {
 				return nil, err
 			}
 			return v, nil

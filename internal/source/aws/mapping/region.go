@@ -64,6 +64,16 @@ func (r *Region) Done(p *Part, at time.Time) {
 	r.status[p] = status{done: true, at: at}
 }
 
+// ReadAt corrects when a part that is done was read. It does nothing for a part that is not.
+func (r *Region) ReadAt(p *Part, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.status[p]; s.done {
+		s.at = at
+		r.status[p] = s
+	}
+}
+
 // Fail notes that a part was not read, or not to its end. The first failure of a part is kept.
 func (r *Region) Fail(p *Part, at time.Time, reason snapshot.Reason, detail string) {
 	r.mu.Lock()
