@@ -132,20 +132,22 @@ func (d *dirReader) block(raw []byte, first bool) error {
 	return d.parse(raw)
 }
 
-// blockSum verifies the checksum of a leaf or of an index block.
+// blockSum verifies the checksum of a leaf or of an index block. Which of them
+// it is says its place (__ext4_read_dirblock of fs/ext4/namei.c): an index block
+// looks like a block that is empty but for "." and "..", and its entries hide in
+// the last record.
 func (d *dirReader) blockSum(raw []byte, first bool) bool {
 	le := binary.LittleEndian
-	tail := raw[len(raw)-tailSize:]
-	if le.Uint32(tail) == 0 && le.Uint16(tail[4:]) == tailSize && tail[6] == 0 && tail[7] == tailType {
-		return crc32c(d.dir.seed, raw[:len(raw)-tailSize]) == le.Uint32(tail[8:])
+	at := 0
+	if d.dir.has(flagIndex) && first {
+		at = 32 // after ".", ".." and struct dx_root_info
+	} else if d.dir.has(flagIndex) && d.recordLen(raw) == len(raw) {
+		at = direntHead
 	}
-	// An index block looks like one that is empty but for "." and "..": its
-	// entries hide in the last record (get_dx_countlimit of fs/ext4/namei.c).
-	at := direntHead
-	if first {
-		at = 32
-	} else if d.recordLen(raw) != len(raw) {
-		return false
+	if at == 0 {
+		tail := raw[len(raw)-tailSize:]
+		return le.Uint16(tail[4:]) == tailSize && tail[7] == tailType &&
+			crc32c(d.dir.seed, raw[:len(raw)-tailSize]) == le.Uint32(tail[8:])
 	}
 	limit, count := int(le.Uint16(raw[at:])), int(le.Uint16(raw[at+2:]))
 	end := at + 8*limit

@@ -120,7 +120,7 @@ func readSuper(log Log) (super, error) {
 		}
 		s.fastEnd = s.last
 		s.last -= n
-		s.fastFirst = s.last
+		s.fastFirst = s.last + 1 // jbd2_journal_initialize_fast_commit
 	}
 	if s.start != 0 && (s.start < s.first || s.start >= s.last) {
 		return s, fmt.Errorf("journal starts at block %d of %d: %w", s.start, s.last, volume.ErrCorrupt)
