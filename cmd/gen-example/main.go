@@ -12,6 +12,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"hinomi/cmd/gen-example/organisation"
+	"hinomi/cmd/gen-example/subset"
 )
 
 func main() {
@@ -26,7 +29,7 @@ var errUsage = errors.New("one of -organisation, -feeds or -hollow, and -out")
 func run(args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("gen-example", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	organisation := fs.Bool("organisation", false, "write the example organisation into the folder -out")
+	org := fs.Bool("organisation", false, "write the example organisation and disks.json into the folder -out")
 	feeds := fs.String("feeds", "", "folder of complete feeds: write the subset for -disk into the folder -out")
 	disk := fs.String("disk", "", "folder with the files of the demo's disk, as make-image.sh stages them (with -feeds)")
 	hollow := fs.String("hollow", "", "Go program in ELF: write its headers and build information, without its code, to the file -out")
@@ -37,14 +40,26 @@ func run(args []string, stderr io.Writer) error {
 	switch {
 	case *out == "":
 		return errUsage
-	case *organisation:
-		return writeOrganisation(*out)
+	case *org:
+		files, err := organisation.Files()
+		return writeAll(*out, files, err)
 	case *feeds != "" && *disk != "":
-		return writeFeeds(*feeds, *disk, *out)
+		files, err := subset.Files(*feeds, *disk)
+		return writeAll(*out, files, err)
 	case *hollow != "":
 		return hollowFile(*hollow, *out)
 	}
 	return errUsage
+}
+
+// writeAll writes the files below dir unless there was an error.
+func writeAll(dir string, files map[string][]byte, err error) error {
+	for name, data := range files {
+		if err == nil {
+			err = writeFile(filepath.Join(dir, filepath.FromSlash(name)), data)
+		}
+	}
+	return err
 }
 
 func readFile(name string) ([]byte, error) {

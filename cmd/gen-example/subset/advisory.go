@@ -1,4 +1,4 @@
-package main
+package subset
 
 import (
 	"encoding/json"
@@ -9,17 +9,18 @@ import (
 	"github.com/google/osv-scalibr/semantic"
 )
 
-// record is what this tool reads of an OSV document (OSV schema 1.7).
-type record struct {
+// Record is what this tool reads of an OSV document (OSV schema 1.7).
+type Record struct {
 	ID        string     `json:"id"`
 	Withdrawn string     `json:"withdrawn"`
 	Aliases   []string   `json:"aliases"`
 	Upstream  []string   `json:"upstream"`
 	Related   []string   `json:"related"`
-	Affected  []affected `json:"affected"`
+	Affected  []Affected `json:"affected"`
 }
 
-type affected struct {
+// Affected is one affected package of a record.
+type Affected struct {
 	Package struct {
 		Ecosystem string `json:"ecosystem"`
 		Name      string `json:"name"`
@@ -31,29 +32,30 @@ type affected struct {
 	Versions []string `json:"versions"`
 }
 
-func parseRecord(raw []byte) (record, error) {
-	var r record
+// ParseRecord reads an OSV document. It returns an error if it is not JSON of that form.
+func ParseRecord(raw []byte) (Record, error) {
+	var r Record
 	err := json.Unmarshal(raw, &r)
 	return r, err
 }
 
-// names reports whether the record speaks of the package, in whatever version.
-func (r record) names(p installed) bool {
-	return slices.ContainsFunc(r.Affected, func(a affected) bool { return a.is(p) })
+// Names reports whether the record speaks of the package, in whatever version.
+func (r Record) Names(p Package) bool {
+	return slices.ContainsFunc(r.Affected, func(a Affected) bool { return a.is(p) })
 }
 
-func (a affected) is(p installed) bool {
+func (a Affected) is(p Package) bool {
 	name := a.Package.Name
-	if p.ecosystem == "PyPI" {
+	if p.Ecosystem == "PyPI" {
 		name = normalized(name)
 	}
-	return a.Package.Ecosystem == p.ecosystem && name == p.name
+	return a.Package.Ecosystem == p.Ecosystem && name == p.Name
 }
 
-// affects reports whether the record says that the package's version is
+// Affects reports whether the record says that the package's version is
 // affected: it is listed, or lies in a range (OSV schema, "evaluation").
 // A withdrawn record affects nothing.
-func (r record) affects(p installed) (bool, error) {
+func (r Record) Affects(p Package) (bool, error) {
 	if r.Withdrawn != "" {
 		return false, nil
 	}
@@ -61,7 +63,7 @@ func (r record) affects(p installed) (bool, error) {
 		if !a.is(p) {
 			continue
 		}
-		if slices.Contains(a.Versions, p.version) {
+		if slices.Contains(a.Versions, p.Version) {
 			return true, nil
 		}
 		for _, g := range a.Ranges {
@@ -70,7 +72,7 @@ func (r record) affects(p installed) (bool, error) {
 			}
 			in, err := within(p, g.Events)
 			if err != nil {
-				return false, fmt.Errorf("%s: compare %s %s: %w", r.ID, p.name, p.version, err)
+				return false, fmt.Errorf("%s: compare %s %s: %w", r.ID, p.Name, p.Version, err)
 			}
 			if in {
 				return true, nil
@@ -81,8 +83,8 @@ func (r record) affects(p installed) (bool, error) {
 }
 
 // within walks the events, which the two databases used here list in order.
-func within(p installed, events []map[string]string) (bool, error) {
-	version, err := semantic.Parse(p.version, p.ecosystem)
+func within(p Package, events []map[string]string) (bool, error) {
+	version, err := semantic.Parse(p.Version, p.Ecosystem)
 	if err != nil {
 		return false, err
 	}
@@ -110,6 +112,6 @@ var cveID = regexp.MustCompile(`^CVE-\d{4}-\d{4,}$`)
 
 // cves returns the CVE ids that the record gives: its aliases and upstream.
 // Only for errata do related ids count, and these two databases are none.
-func (r record) cves() []string {
+func (r Record) cves() []string {
 	return slices.DeleteFunc(slices.Concat(r.Aliases, r.Upstream), func(id string) bool { return !cveID.MatchString(id) })
 }

@@ -1,4 +1,4 @@
-package main
+package organisation
 
 // groupID is the id of the VPC's security group of that name, made or not.
 func (v *vpc) groupID(name string) string { return v.id("sg", v.name+" "+name) }

@@ -1,4 +1,6 @@
-package main
+// Package subset cuts out of complete advisory feeds the real documents that
+// concern a few packages, with a manifest that carries over their origin.
+package subset
 
 import (
 	"bytes"
@@ -20,40 +22,42 @@ var products = []string{"almalinux", "amazon-linux", "debian", "rocky-linux", "u
 
 // subset is the state of one cut through the complete feeds.
 type subset struct {
-	in, out  string
-	packages []installed
+	in       string
+	files    map[string][]byte
+	packages []Package
 	source   map[string]map[string]any // the source's manifest entries by file
 	entries  []map[string]any
 	cves     map[string]bool // of the advisories that affect a package on the disk
 	findings [][]string      // ecosystem, package, version, advisory
 }
 
-// writeFeeds copies from the complete feeds in folder in the documents that
-// concern the files in folder disk: every OSV document of Go and PyPI that
-// names a package there (also where its version is not affected), and what the
-// other feeds say of the CVEs of those that affect one. Documents are copied
-// whole. It writes the layout of in, with its own MANIFEST.json, to out, and
-// beside out the list of affected packages, expected-findings.tsv.
-func writeFeeds(in, disk, out string) error {
-	s := &subset{in: in, out: out, cves: map[string]bool{}}
-	var err error
-	if s.packages, err = installedIn(disk); err != nil {
-		return fmt.Errorf("read packages: %w", err)
+// Files takes from the complete feeds in folder in the documents that concern
+// the files in folder disk: every OSV document of Go and PyPI that names a
+// package there (also where its version is not affected), and what the other
+// feeds say of the CVEs of those that affect one. Documents are copied whole.
+// It returns the files by their slash-separated names: feeds/… in the layout of
+// in, with a MANIFEST.json of their own, and expected-findings.tsv, the
+// packages that are affected. A source whose licence does not let us ship it is
+// an error.
+func Files(in, disk string) (map[string][]byte, error) {
+	packages, err := Installed(disk)
+	if err != nil {
+		return nil, fmt.Errorf("read packages: %w", err)
 	}
-	if err := s.readManifest(); err != nil {
-		return err
-	}
+	s := &subset{in: in, files: map[string][]byte{}, packages: packages, cves: map[string]bool{}}
 	steps := []func() error{
+		s.readManifest,
 		func() error { return s.osv("Go") },
 		func() error { return s.osv("PyPI") },
-		s.vulnrichment, s.kev, s.epss, s.endOfLife, s.writeManifest, s.writeFindings,
+		s.vulnrichment, s.kev, s.epss, s.endOfLife, s.writeManifest,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	s.writeFindings()
+	return s.files, nil
 }
 
 func (s *subset) readManifest() error {
@@ -80,22 +84,22 @@ func (s *subset) osv(ecosystem string) error {
 	total := 0
 	kept, err := pickZip(filepath.Join(s.in, file), func(name string, raw []byte) (bool, error) {
 		total++
-		r, err := parseRecord(raw)
+		r, err := ParseRecord(raw)
 		if err != nil {
 			return false, fmt.Errorf("read %s: %w", name, err)
 		}
 		keep := false
 		for _, p := range s.packages {
-			if !r.names(p) {
+			if !r.Names(p) {
 				continue
 			}
 			keep = true
-			hit, err := r.affects(p)
+			hit, err := r.Affects(p)
 			if err != nil {
 				return false, err
 			}
 			if hit {
-				s.findings = append(s.findings, []string{p.ecosystem, p.name, p.version, r.ID})
+				s.findings = append(s.findings, []string{p.Ecosystem, p.Name, p.Version, r.ID})
 				for _, id := range r.cves() {
 					s.cves[id] = true
 				}
@@ -224,7 +228,8 @@ func (s *subset) put(file string, data []byte, count int, note string) error {
 	e["count"], e["complete"] = count, false
 	e["note"] = strings.TrimSpace("SUBSET for the demo: " + note + ". " + text(from["note"]))
 	s.entries = append(s.entries, e)
-	return writeFile(filepath.Join(s.out, filepath.FromSlash(file)), data)
+	s.files[path.Join("feeds", file)] = data
+	return nil
 }
 
 func text(v any) string {
@@ -248,15 +253,16 @@ func (s *subset) writeManifest() error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(s.out, "MANIFEST.json"), append(raw, '\n'))
+	s.files["feeds/MANIFEST.json"] = append(raw, '\n')
+	return nil
 }
 
-func (s *subset) writeFindings() error {
+func (s *subset) writeFindings() {
 	slices.SortFunc(s.findings, slices.Compare)
 	var b strings.Builder
 	b.WriteString("# ecosystem\tpackage\tversion\tadvisory\n")
 	for _, f := range slices.CompactFunc(s.findings, slices.Equal) {
 		b.WriteString(strings.Join(f, "\t") + "\n")
 	}
-	return writeFile(filepath.Join(filepath.Dir(s.out), "expected-findings.tsv"), []byte(b.String()))
+	s.files["expected-findings.tsv"] = []byte(b.String())
 }

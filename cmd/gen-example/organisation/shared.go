@@ -1,4 +1,4 @@
-package main
+package organisation
 
 // sharedNetwork is the account that all others use: the bastion, directory,
 // build machines, and the transit gateway.

@@ -1,4 +1,4 @@
-package main
+package subset
 
 import (
 	"archive/zip"

@@ -1,12 +1,13 @@
-package main
+// Package organisation draws the example organisation: what the AWS CLI answers
+// in three accounts and four regions of a web shop that does not exist.
+package organisation
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -145,10 +146,9 @@ var files = map[string]string{
 	"VirtualInterfaces": "virtualInterfaces", "SsmInstanceInformation": "InstanceInformationList", "SsmInventory": "",
 }
 
-// write writes every file of the region: an empty list where there is nothing,
-// no file where it is left out on purpose.
-func (r *region) write(dir string) error {
-	dir = filepath.Join(dir, "accounts", r.account, r.name)
+// write adds every file of the region to out: an empty list where there is
+// nothing, no file where it is left out on purpose.
+func (r *region) write(out map[string][]byte) error {
 	for name := range r.lists {
 		if _, ok := files[name]; !ok {
 			return fmt.Errorf("%s is not a file of a dump", name)
@@ -176,36 +176,42 @@ func (r *region) write(dir string) error {
 			}
 			content["ServiceNames"] = names
 		}
-		raw, err := json.MarshalIndent(content, "", "    ")
+		raw, err := indented(content)
 		if err != nil {
 			return fmt.Errorf("%s of %s in %s: %w", name, r.account, r.name, err)
 		}
-		if err := writeFile(filepath.Join(dir, name+".json"), append(raw, '\n')); err != nil {
-			return err
-		}
+		out[path.Join("organisation", "accounts", r.account, r.name, name+".json")] = raw
 	}
 	return nil
 }
 
-// writeOrganisation writes the accounts below dir, and beside dir the list of
-// the disks that the example has images of, disks.json.
-func writeOrganisation(dir string) error {
+// indented is the form in which the AWS CLI prints JSON.
+func indented(v any) ([]byte, error) {
+	raw, err := json.MarshalIndent(v, "", "    ")
+	return append(raw, '\n'), err
+}
+
+// Files returns the files of the organisation and the list of the disks that
+// the example has images of, disks.json, by their slash-separated names.
+// The same program always returns the same bytes.
+func Files() (map[string][]byte, error) {
 	shop, dev, shared := newShop(), newDevelopment(), newShared()
 	connectShopAndDevelopment(shop, dev)
 	transit(shared, shop)
-	regions := []*region{shop.region, newOsaka(), shared.region, newVirginia(), dev.region, newFrankfurt()}
-	for _, r := range regions {
+	out := map[string][]byte{}
+	for _, r := range []*region{shop.region, newOsaka(), shared.region, newVirginia(), dev.region, newFrankfurt()} {
 		r.finish()
-		if err := r.write(dir); err != nil {
-			return err
+		if err := r.write(out); err != nil {
+			return nil, err
 		}
 	}
 	disk := []object{{
 		"account": shopAccount, "region": shop.region.name, "instanceId": shop.id("i", diskHost), "volumeId": shop.id("vol", diskHost+" root"),
 		"device": "/dev/sda1", "file": "disk/" + diskHost + ".img.gz", "format": "raw, gzip",
 	}}
-	raw, err := json.MarshalIndent(object{"disks": disk}, "", "    ")
-	return errors.Join(err, writeFile(filepath.Join(filepath.Dir(dir), "disks.json"), append(raw, '\n')))
+	raw, err := indented(object{"disks": disk})
+	out["disks.json"] = raw
+	return out, err
 }
 
 // finish fills in what follows from the rest: the free addresses of each

@@ -1,4 +1,4 @@
-package main
+package organisation
 
 // devVPC is the id of the development VPC, needed before it is made.
 func devVPC() string { return "vpc-0" + hexOf(16, devAccount, "ap-northeast-1", "vpc", "development") }

@@ -1,4 +1,4 @@
-package main
+package organisation
 
 // onPremises is the network behind the offices' customer gateways.
 const onPremises = "192.168.0.0/16"

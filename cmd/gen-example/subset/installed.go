@@ -1,4 +1,4 @@
-package main
+package subset
 
 import (
 	"bytes"
@@ -6,27 +6,28 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// installed is one package on the demo's disk, named as the advisories of its
+// Package is one package on the demo's disk, named as the advisories of its
 // ecosystem name it.
-type installed struct{ ecosystem, name, version string }
+type Package struct{ Ecosystem, Name, Version string }
 
-// installedIn reads the language packages below dir: Python's PKG-INFO and
+// Installed reads the language packages below dir: Python's PKG-INFO and
 // METADATA files (PyPA core metadata) and the build information of Go programs,
 // whose standard library is the module "stdlib" as in the Go vulnerability
 // database. It returns an error if there are none.
-func installedIn(dir string) ([]installed, error) {
-	var all []installed
+func Installed(dir string) ([]Package, error) {
+	var all []Package
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
-		var found []installed
+		var found []Package
 		switch parent := filepath.Base(filepath.Dir(name)); {
 		case d.Name() == "METADATA" && strings.HasSuffix(parent, ".dist-info"),
 			d.Name() == "PKG-INFO" && strings.HasSuffix(parent, ".egg-info"):
@@ -40,7 +41,7 @@ func installedIn(dir string) ([]installed, error) {
 	if err == nil && len(all) == 0 {
 		err = fmt.Errorf("no packages below %s", dir)
 	}
-	slices.SortFunc(all, func(a, b installed) int { return strings.Compare(a.ecosystem+" "+a.name, b.ecosystem+" "+b.name) })
+	slices.SortFunc(all, func(a, b Package) int { return strings.Compare(a.Ecosystem+" "+a.Name, b.Ecosystem+" "+b.Name) })
 	return slices.Compact(all), err
 }
 
@@ -51,12 +52,12 @@ func normalized(name string) string {
 	return strings.ToLower(separators.ReplaceAllString(name, "-"))
 }
 
-func pythonPackage(name string) ([]installed, error) {
+func pythonPackage(name string) ([]Package, error) {
 	raw, err := readFile(name)
 	if err != nil {
 		return nil, err
 	}
-	p := installed{ecosystem: "PyPI"}
+	p := Package{Ecosystem: "PyPI"}
 	for line := range strings.Lines(string(raw)) {
 		if line = strings.TrimRight(line, "\r\n"); line == "" {
 			break // the header ends at the first empty line
@@ -64,18 +65,18 @@ func pythonPackage(name string) ([]installed, error) {
 		key, value, _ := strings.Cut(line, ": ")
 		switch key {
 		case "Name":
-			p.name = normalized(value)
+			p.Name = normalized(value)
 		case "Version":
-			p.version = value
+			p.Version = value
 		}
 	}
-	if p.name == "" || p.version == "" {
+	if p.Name == "" || p.Version == "" {
 		return nil, fmt.Errorf("%s: no name or version", name)
 	}
-	return []installed{p}, nil
+	return []Package{p}, nil
 }
 
-func goModules(name string) ([]installed, error) {
+func goModules(name string) ([]Package, error) {
 	raw, err := readFile(name)
 	if err != nil || !bytes.HasPrefix(raw, []byte("\x7fELF")) {
 		return nil, err // not a program
@@ -88,12 +89,16 @@ func goModules(name string) ([]installed, error) {
 	if !ok {
 		return nil, errors.New(name + ": Go version " + info.GoVersion)
 	}
-	all := []installed{{"Go", "stdlib", version}}
+	all := []Package{{"Go", "stdlib", version}}
 	for _, m := range info.Deps {
 		if m.Replace != nil && m.Replace.Path != "" {
 			m = m.Replace
 		}
-		all = append(all, installed{"Go", m.Path, strings.TrimPrefix(m.Version, "v")})
+		all = append(all, Package{"Go", m.Path, strings.TrimPrefix(m.Version, "v")})
 	}
 	return all, nil
+}
+
+func readFile(name string) ([]byte, error) {
+	return os.ReadFile(name) //nolint:gosec // the tool reads what its user names
 }

@@ -1,4 +1,4 @@
-package main
+package organisation
 
 var osakaZones = []zone{{"ap-northeast-3a", "apne3-az3"}, {"ap-northeast-3b", "apne3-az1"}, {"ap-northeast-3c", "apne3-az2"}}
 
