@@ -20,32 +20,52 @@ const DefaultStaleAfter = 7 * 24 * time.Hour
 
 // Result is what matching one inventory gave.
 type Result struct {
-	Matches     []Match         // sorted by package, then advisory
+	Matches     []Hit           // sorted by package, then advisory
 	NotAssessed []NotAssessed   // what could not be judged, and why; sorted
 	EndOfLife   *EndOfLife      // set if the operating system is no longer supported
-	Counts      Counts          // how many packages went which way
+	Counts      Counts          // how many packages and matches went which way
 	Feeds       []advisory.Feed // the feeds that the result depended on
 }
 
 // Assessed reports whether every package could be judged with complete and current feeds.
 func (r *Result) Assessed() bool { return len(r.NotAssessed) == 0 }
 
-// Counts says how many packages of the inventory went which way. Packages = Assessed + Suppressed + Skipped, where partly judged
-// packages (a subset or stale feed) count as assessed and are named in NotAssessed too.
+// Counts says how many packages of the inventory went which way: Packages = Assessed + Suppressed + NotInstalled + Skipped. A package
+// judged with a partial or stale feed counts as assessed and is named in NotAssessed, too.
 type Counts struct {
-	Packages   int // in the inventory
-	Assessed   int // judged against at least one feed
-	Suppressed int // owned by a distribution package, which is judged in their place
-	Skipped    int // not judged: each is in a NotAssessed entry
-	Vulnerable int // with at least one match
-	Withdrawn  int // matches left out because the publisher withdrew the advisory
-	Errata     int // matches left out because the erratum names no CVE: bug fixes, enhancements
-	Notices    int // matches left out because the advisory is a notice, not a vulnerability (RustSec informational)
-	ByState    int // matches left out by the policy on the publisher's state
+	Packages     int               // in the inventory
+	Assessed     int               // judged against at least one feed
+	Suppressed   int               // owned by a distribution package, which is judged in their place
+	NotInstalled int               // removed, with only their configuration left
+	Skipped      int               // not judged: each is in a NotAssessed entry
+	Vulnerable   int               // with at least one match
+	Withdrawn    int               // matches left out because the publisher withdrew the advisory
+	Dismissed    map[Dismissal]int // matches that make no finding, by reason
 }
 
-// Match is one advisory that is true of one installed package, with the reason.
-type Match struct {
+func (c *Counts) count(d Dismissal) {
+	if d == "" {
+		return
+	}
+	if c.Dismissed == nil {
+		c.Dismissed = map[Dismissal]int{}
+	}
+	c.Dismissed[d]++
+}
+
+// Dismissal says why a comparison that is true makes no finding. The match is kept, so that nothing disappears silently.
+type Dismissal string
+
+// The reasons for dismissal.
+const (
+	NoCVE         Dismissal = "NO_CVE"         // an erratum that names no CVE: a bug fix or an enhancement
+	OtherModule   Dismissal = "OTHER_MODULE"   // the row is about builds of a module stream, the installed build is not one
+	RepoDisabled  Dismissal = "REPO_DISABLED"  // the fix stands in a repository or topic that is not enabled here
+	StateExcluded Dismissal = "STATE_EXCLUDED" // the policy leaves the publisher's state out
+)
+
+// Hit is one advisory that is true of one installed package, with the reason.
+type Hit struct {
 	Package    *inventory.Package // into the inventory that was matched
 	Doc        advisory.Doc
 	Advisory   *advisory.Advisory // without affected packages and long text; shared, not to be changed
@@ -54,10 +74,12 @@ type Match struct {
 	Version    string             // the version that was compared: of the source package where the feed speaks of sources
 	CVEs       []string           // sorted; empty if the advisory names none
 	State      advisory.State
-	Fixed      string // the lowest version that ends the range; "" if none is known
-	Comparison string // what was compared and by which rule: "1.2.3-4 < 1.2.3-5 (rpm)"
-	Range      string // the range as published: "introduced 0, fixed 1.2.3-5"
-	Kind       string // "" a vulnerability; "unmaintained" and other notices of RustSec
+	Fixed      string              // the lowest version that ends the range; "" if none is known
+	Comparison string              // what was compared and by which rule: "1.2.3-4 < 1.2.3-5 (rpm)"
+	Range      string              // the range as published: "introduced 0, fixed 1.2.3-5"
+	Kind       string              // "" a vulnerability; "unmaintained" and other notices of RustSec
+	Severity   []advisory.Severity // what the row itself says of its severity
+	Dismissed  Dismissal           // why it makes no finding; "" if it makes one
 }
 
 // NotAssessed is one thing that could not be judged.

@@ -1,0 +1,169 @@
+package vuln
+
+import (
+	"slices"
+	"strings"
+
+	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/version"
+)
+
+// verdict is what one row says of one version.
+type verdict struct {
+	affected   bool
+	fixed      string
+	comparison string
+	ranges     string
+}
+
+// judge evaluates a row by the algorithm of the OSV schema ("Evaluation"): listed among versions, or inside one of the ranges.
+func judge(row *advisory.Row, installed string, v version.Version, scheme version.Scheme) (verdict, error) {
+	for i := range row.Ranges {
+		out, err := judgeRange(&row.Ranges[i], installed, v, scheme)
+		if err != nil || out.affected {
+			return out, err
+		}
+	}
+	if slices.Contains(row.Versions, installed) || scheme.Name == "SemVer" && slices.Contains(row.Versions, strings.TrimPrefix(installed, "v")) {
+		return verdict{affected: true, comparison: installed + " is listed as affected", ranges: "versions listed one by one"}, nil
+	}
+	return verdict{}, nil
+}
+
+// judgeRange finds the last event at or before the version: the version is affected if that event introduces. Events need not be in
+// order, and "0" comes before every version.
+func judgeRange(r *advisory.Range, installed string, v version.Version, scheme version.Scheme) (verdict, error) {
+	last := -1
+	var lastAt version.Version
+	within, limits := false, false
+	for i, e := range r.Events {
+		at := eventVersion(e)
+		if e.Introduced == "0" {
+			if last < 0 {
+				last = i
+			}
+			continue
+		}
+		c, err := v.Compare(at)
+		if err != nil {
+			return verdict{}, err
+		}
+		if e.Limit != "" {
+			limits = true
+			within = within || c < 0
+			continue
+		}
+		if c < 0 || c == 0 && e.LastAffected != "" {
+			continue
+		}
+		if last < 0 || r.Events[last].Introduced == "0" {
+			last, lastAt = i, nil
+			continue
+		}
+		if lastAt == nil {
+			if lastAt, err = scheme.Parse(eventVersion(r.Events[last])); err != nil {
+				return verdict{}, err
+			}
+		}
+		if c, err = lastAt.Compare(at); err != nil {
+			return verdict{}, err
+		}
+		if c < 0 || c == 0 && e.Introduced != "" {
+			last, lastAt = i, nil
+		}
+	}
+	if last < 0 || r.Events[last].Introduced == "" || limits && !within {
+		return verdict{}, nil
+	}
+	return explain(r, installed, v, scheme)
+}
+
+func eventVersion(e advisory.Event) string {
+	switch {
+	case e.Fixed != "":
+		return e.Fixed
+	case e.LastAffected != "":
+		return e.LastAffected
+	case e.Limit != "":
+		return e.Limit
+	}
+	return e.Introduced
+}
+
+// explain says why a version lies inside a range, and which version ends it.
+func explain(r *advisory.Range, installed string, v version.Version, scheme version.Scheme) (verdict, error) {
+	out := verdict{affected: true, ranges: rangeText(r)}
+	var end advisory.Event
+	var endAt version.Version
+	for _, e := range r.Events {
+		at := eventVersion(e)
+		if e.Fixed == "" && e.LastAffected == "" {
+			continue
+		}
+		if c, err := v.Compare(at); err != nil {
+			return verdict{}, err
+		} else if c > 0 {
+			continue
+		}
+		if endAt != nil {
+			if c, err := endAt.Compare(at); err != nil {
+				return verdict{}, err
+			} else if c <= 0 {
+				continue
+			}
+		}
+		parsed, err := scheme.Parse(at)
+		if err != nil {
+			return verdict{}, err
+		}
+		end, endAt = e, parsed
+	}
+	switch {
+	case end.Fixed != "":
+		out.fixed = end.Fixed
+		out.comparison = installed + " < " + end.Fixed + " (" + scheme.Name + ")"
+	case end.LastAffected != "":
+		out.comparison = installed + " <= " + end.LastAffected + ", the last affected (" + scheme.Name + ")"
+	default:
+		out.comparison = installed + " >= " + firstIntroduced(r) + ", no end is known (" + scheme.Name + ")"
+	}
+	return out, nil
+}
+
+func firstIntroduced(r *advisory.Range) string {
+	for _, e := range r.Events {
+		if e.Introduced != "" {
+			return e.Introduced
+		}
+	}
+	return "0"
+}
+
+// rangeText writes a range as published, shortened after eight events.
+func rangeText(r *advisory.Range) string {
+	if len(r.Events) == 2 && r.Events[0].Introduced == "0" && r.Events[1].Fixed != "" {
+		return "introduced 0, fixed " + r.Events[1].Fixed
+	}
+	var b strings.Builder
+	for i, e := range r.Events {
+		if i == 8 {
+			b.WriteString(", …")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		switch {
+		case e.Fixed != "":
+			b.WriteString("fixed ")
+		case e.LastAffected != "":
+			b.WriteString("last affected ")
+		case e.Limit != "":
+			b.WriteString("limit ")
+		default:
+			b.WriteString("introduced ")
+		}
+		b.WriteString(eventVersion(e))
+	}
+	return b.String()
+}

@@ -1,0 +1,369 @@
+package vuln
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/version"
+	"hinomi/internal/inventory"
+)
+
+// Match judges every package of an inventory. The inventory must not change while the result is in use.
+func Match(inv *inventory.Inventory, db Lookup, o Options) Result {
+	m := &matcher{
+		inv: inv, db: db, o: o, docs: map[advisory.Doc]*advisory.Advisory{}, cves: map[advisory.Doc][]string{},
+		missing: map[missingKey]*NotAssessed{}, used: map[string]bool{},
+	}
+	if m.o.StaleAfter <= 0 {
+		m.o.StaleAfter = DefaultStaleAfter
+	}
+	if m.o.States == nil {
+		m.o.States = DefaultPolicy()
+	}
+	m.cover = coverOf(db.Feeds())
+	m.res.Counts.Packages = len(inv.Packages)
+	m.system()
+	for i := range inv.Packages {
+		m.judge(&inv.Packages[i])
+	}
+	m.gaps()
+	return m.finish()
+}
+
+// DefaultPolicy returns which states of the publisher make a match: for Red Hat what has been fixed, as Amazon Inspector documents it for
+// EC2 (user guide, "Supported operating systems"), elsewhere everything that the publisher does not say is unaffected or undecided.
+func DefaultPolicy() Policy {
+	return Policy{
+		"":                       {advisory.StateFixed, advisory.StateOpen, advisory.StatePending, advisory.StateWillNotFix},
+		string(inventory.RedHat): {advisory.StateFixed},
+	}
+}
+
+// matcher is one run of Match.
+type matcher struct {
+	inv   *inventory.Inventory
+	db    Lookup
+	o     Options
+	cover map[string][]advisory.Feed // by ecosystem with release
+	res   Result
+
+	distro   distro
+	releases []string // the system's names in the feeds; nil if it is not known
+	why      Reason   // why releases is nil
+	whyText  string
+
+	docs    map[advisory.Doc]*advisory.Advisory
+	cves    map[advisory.Doc][]string
+	missing map[missingKey]*NotAssessed
+	used    map[string]bool // names of feeds
+}
+
+type missingKey struct {
+	reason                      Reason
+	ecosystem, pkg, ver, detail string
+}
+
+// note records what could not be judged; equal ones are counted together.
+func (m *matcher) note(n NotAssessed) {
+	k := missingKey{n.Reason, n.Ecosystem, n.Package, n.Version, n.Detail}
+	if old := m.missing[k]; old != nil {
+		old.Packages += n.Packages
+		return
+	}
+	m.missing[k] = &n
+}
+
+// coverOf says which feeds speak for which ecosystem and release.
+func coverOf(feeds []advisory.Feed) map[string][]advisory.Feed {
+	out := map[string][]advisory.Feed{}
+	for _, f := range feeds {
+		for _, e := range f.Ecosystems {
+			out[e] = append(out[e], f)
+		}
+	}
+	return out
+}
+
+// system identifies the operating system, its release and its end of life.
+func (m *matcher) system() {
+	os := m.inv.OS
+	if !os.Known() {
+		m.why, m.whyText = UnknownOS, "no os-release was read: the distribution of these packages is not known"
+		return
+	}
+	d, ok := distroOf(os.ID)
+	if !ok {
+		m.why, m.whyText = UnknownOS, fmt.Sprintf("no advisories are known for %s", os.ID)
+		return
+	}
+	m.distro = d
+	if m.releases = d.releases(os); m.releases == nil {
+		m.why, m.whyText = UnknownRelease, fmt.Sprintf("%s %q is no release that advisories speak of", os.ID, os.VersionID)
+	}
+	m.endOfLife()
+}
+
+// judge judges one package.
+func (m *matcher) judge(p *inventory.Package) {
+	switch {
+	case p.OwnedBy != "" && !isDistribution(p.Ecosystem):
+		m.res.Counts.Suppressed++
+		return
+	case strings.Contains(p.Status, "config-files") || strings.Contains(p.Status, "not-installed"):
+		m.res.Counts.NotInstalled++
+		return
+	}
+	scheme, ok := version.Of(string(p.Ecosystem))
+	if !ok {
+		m.skip(p, NotAssessed{Reason: UnknownEcosystem, Detail: "hinomi has no rule for its versions"})
+		return
+	}
+	releases := []string{""}
+	if isDistribution(p.Ecosystem) {
+		if m.releases == nil || m.distro.ecosystem != p.Ecosystem {
+			m.skip(p, m.unplaced(p))
+			return
+		}
+		releases = m.releases
+	}
+	if !m.covered(p, releases[0]) {
+		return
+	}
+	m.res.Counts.Assessed++
+	m.lookUp(p, scheme, releases)
+}
+
+// unplaced says why a distribution's package has no release.
+func (m *matcher) unplaced(*inventory.Package) NotAssessed {
+	if m.releases == nil {
+		return NotAssessed{Reason: m.why, Detail: m.whyText}
+	}
+	return NotAssessed{Reason: UnknownRelease, Detail: fmt.Sprintf("the system is %s %s: a package of another distribution", m.inv.OS.ID, m.inv.OS.VersionID)}
+}
+
+// skip counts a package that is not judged.
+func (m *matcher) skip(p *inventory.Package, n NotAssessed) {
+	m.res.Counts.Skipped++
+	n.Ecosystem, n.Packages = cmp.Or(n.Ecosystem, string(p.Ecosystem)), 1
+	m.note(n)
+}
+
+// covered reports whether a feed speaks for the package's ecosystem and release, and notes what is missing, partial or stale.
+func (m *matcher) covered(p *inventory.Package, release string) bool {
+	name := advisory.JoinEcosystem(string(p.Ecosystem), release)
+	feeds := m.cover[name]
+	if len(feeds) == 0 {
+		m.skip(p, NotAssessed{Reason: FeedMissing, Ecosystem: name, Detail: "no loaded feed speaks for it"})
+		return false
+	}
+	complete, fresh := false, false
+	for _, f := range feeds {
+		complete = complete || f.Complete
+		fresh = fresh || !stale(f, m.o)
+		m.used[f.Name] = true
+	}
+	if !complete {
+		m.note(NotAssessed{Reason: FeedIncomplete, Ecosystem: name, Packages: 1, Detail: feeds[0].Name + " is a subset: what it does not say proves nothing"})
+	}
+	if !fresh {
+		m.note(NotAssessed{Reason: FeedStale, Ecosystem: name, Packages: 1, Detail: staleText(feeds[0])})
+	}
+	return true
+}
+
+func stale(f advisory.Feed, o Options) bool {
+	return f.AsOf.IsZero() || o.Now.Sub(f.AsOf) > o.StaleAfter
+}
+
+func staleText(f advisory.Feed) string {
+	if f.AsOf.IsZero() {
+		return f.Name + " does not say of which day it is"
+	}
+	return f.Name + " is as of " + f.AsOf.Format("2006-01-02")
+}
+
+// candidate is one name under which a package is asked for, with the version that goes with it.
+type candidate struct{ name, version string }
+
+// candidates returns the names by which the package's advisories may speak of it.
+func (m *matcher) candidates(p *inventory.Package) []candidate {
+	own := candidate{advisory.CanonicalName(string(p.Ecosystem), p.Name), p.Version}
+	if !isDistribution(p.Ecosystem) || m.distro.naming == binary || p.SourceName == "" {
+		return []candidate{own}
+	}
+	src := candidate{p.SourceName, cmp.Or(p.SourceVersion, p.Version)}
+	// A source rpm's file name, which is all that the rpm database keeps of it, has no epoch; the build's own is the nearest to it.
+	if epoch, _, ok := strings.Cut(p.Version, ":"); ok && m.distro.naming == either && !strings.Contains(src.version, ":") {
+		src.version = epoch + ":" + src.version
+	}
+	if m.distro.naming == source || src.name == own.name {
+		return []candidate{src}
+	}
+	return []candidate{src, own}
+}
+
+// lookUp judges a package against all rows that speak of it.
+func (m *matcher) lookUp(p *inventory.Package, scheme version.Scheme, releases []string) {
+	var seen []advisory.Doc
+	before := len(m.res.Matches)
+	unreadable := false
+	for _, c := range m.candidates(p) {
+		v, err := scheme.Parse(c.version)
+		if err != nil {
+			unreadable = true
+			m.note(NotAssessed{Reason: VersionUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
+		}
+		for _, release := range releases {
+			at := advisory.Coordinate{Ecosystem: string(p.Ecosystem), Release: release, Package: c.name}
+			rows, err := m.db.Affected(at)
+			if err != nil {
+				m.note(NotAssessed{Reason: LookupFailed, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
+				continue
+			}
+			for i := range rows {
+				if unreadable {
+					rows[i].Ranges = nil // the list of versions still holds
+				}
+				if doc, ok := m.row(p, &rows[i], c, v, scheme, seen); ok {
+					seen = append(seen, doc)
+				}
+			}
+		}
+	}
+	if len(m.res.Matches) > before {
+		m.res.Counts.Vulnerable++
+	}
+}
+
+// row judges one row; ok says that it gave a match.
+func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v version.Version, scheme version.Scheme, seen []advisory.Doc) (doc advisory.Doc, ok bool) {
+	if !archFits(row.Arches, p.Arch) || slices.Contains(seen, row.Doc) {
+		return 0, false
+	}
+	out, err := judge(row, c.version, v, scheme)
+	if err != nil {
+		m.note(NotAssessed{Reason: RangeUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: m.docName(row.Doc) + ": " + err.Error()})
+		return 0, false
+	}
+	if !out.affected {
+		return 0, false
+	}
+	if row.Withdrawn {
+		m.res.Counts.Withdrawn++
+		return 0, false
+	}
+	a, cves, err := m.document(row.Doc)
+	if err != nil {
+		m.note(NotAssessed{Reason: LookupFailed, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
+		return 0, false
+	}
+	m.used[a.Source] = true
+	m.res.Matches = append(m.res.Matches, Hit{
+		Package: p, Doc: row.Doc, Advisory: a, Ecosystem: advisory.JoinEcosystem(row.Ecosystem, row.Release), Name: row.Package, Version: c.version,
+		CVEs: cves, State: row.State, Fixed: out.fixed, Comparison: out.comparison, Range: out.ranges, Kind: a.Kind, Severity: row.Severity,
+		Dismissed: m.dismiss(p, row, a, cves),
+	})
+	return row.Doc, true
+}
+
+// dismiss returns why a true comparison is still no vulnerability of this host, "" if it is one.
+func (m *matcher) dismiss(p *inventory.Package, row *advisory.Row, a *advisory.Advisory, cves []string) Dismissal {
+	switch {
+	case a.Errata && len(cves) == 0:
+		return NoCVE
+	case row.Module != "" && !strings.Contains(p.Version, ".module") && p.Module == "":
+		return OtherModule
+	case row.Repo != "" && !m.enabled(row.Repo):
+		return RepoDisabled
+	case !m.counts(row):
+		return StateExcluded
+	}
+	return ""
+}
+
+// enabled reports whether the inventory has a repository or extras topic enabled.
+func (m *matcher) enabled(repo string) bool {
+	return slices.ContainsFunc(m.inv.Repos, func(r inventory.Repo) bool { return r.Enabled && (r.ID == repo || r.Topic == repo) })
+}
+
+// counts reports whether the policy makes a match of the row's state.
+func (m *matcher) counts(row *advisory.Row) bool {
+	states, ok := m.o.States[row.Ecosystem]
+	if !ok {
+		states = m.o.States[""]
+	}
+	return row.State == "" || slices.Contains(states, row.State)
+}
+
+// archFits reports whether a row for some architectures speaks of a package's.
+func archFits(arches []string, arch string) bool {
+	return len(arches) == 0 || arch == "" || arch == "noarch" || slices.Contains(arches, arch) || slices.Contains(arches, "noarch")
+}
+
+func (m *matcher) document(doc advisory.Doc) (*advisory.Advisory, []string, error) {
+	if a := m.docs[doc]; a != nil {
+		return a, m.cves[doc], nil
+	}
+	a, err := m.db.Advisory(doc)
+	if err != nil {
+		return nil, nil, err
+	}
+	m.docs[doc], m.cves[doc] = a, a.CVEs()
+	return a, m.cves[doc], nil
+}
+
+// docName names a document for a message.
+func (m *matcher) docName(doc advisory.Doc) string {
+	a, _, err := m.document(doc)
+	if err != nil {
+		return fmt.Sprintf("document %d", doc)
+	}
+	return a.ID
+}
+
+// gaps carries over what the inventory itself could not read, one entry for each extractor.
+func (m *matcher) gaps() {
+	for _, g := range m.inv.Gaps {
+		m.note(NotAssessed{Reason: InventoryGap, Package: g.Path, Detail: g.Reason})
+	}
+	if len(m.inv.Packages) == 0 {
+		m.note(NotAssessed{Reason: NoPackages, Detail: "the inventory holds no packages"})
+		return
+	}
+	if m.inv.Method == inventory.SBOM || !m.inv.OS.Known() {
+		return
+	}
+	if !slices.ContainsFunc(m.inv.Packages, func(p inventory.Package) bool { return isDistribution(p.Ecosystem) }) {
+		m.note(NotAssessed{Reason: NoPackages, Ecosystem: string(m.distro.ecosystem), Detail: "no package of the operating system was read"})
+	}
+}
+
+// finish sorts the result, so that equal inventories give equal results.
+func (m *matcher) finish() Result {
+	for _, match := range m.res.Matches {
+		m.res.Counts.count(match.Dismissed)
+	}
+	slices.SortStableFunc(m.res.Matches, func(a, b Hit) int {
+		return cmp.Or(
+			cmp.Compare(a.Package.Ecosystem, b.Package.Ecosystem), cmp.Compare(a.Package.Name, b.Package.Name),
+			cmp.Compare(a.Package.Version, b.Package.Version), cmp.Compare(a.Package.Location, b.Package.Location), cmp.Compare(a.Advisory.ID, b.Advisory.ID),
+		)
+	})
+	for _, k := range slices.SortedFunc(maps.Keys(m.missing), func(a, b missingKey) int {
+		return cmp.Or(
+			cmp.Compare(a.reason, b.reason), cmp.Compare(a.ecosystem, b.ecosystem), cmp.Compare(a.pkg, b.pkg), cmp.Compare(a.ver, b.ver), cmp.Compare(a.detail, b.detail),
+		)
+	}) {
+		m.res.NotAssessed = append(m.res.NotAssessed, *m.missing[k])
+	}
+	for _, f := range m.db.Feeds() {
+		if m.used[f.Name] {
+			m.res.Feeds = append(m.res.Feeds, f)
+		}
+	}
+	return m.res
+}
