@@ -241,3 +241,12 @@ func sameBytes(path string, fsys volume.FS, name string) error {
 }
 
 func inodeNumber(info fs.FileInfo) uint64 { return info.Sys().(*syscall.Stat_t).Ino }
+
+func openBytes(t testing.TB, b []byte) volume.FS {
+	t.Helper()
+	fsys, err := xfs.Open(inMemory(b), xfs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fsys
+}

@@ -29,6 +29,10 @@ func readSuper(t testing.TB, image string) super {
 	if _, err := f.ReadAt(b, 0); err != nil {
 		t.Fatal(err)
 	}
+	return superOf(b)
+}
+
+func superOf(b []byte) super {
 	be := binary.BigEndian
 	return super{
 		uuid: [16]byte(b[32:48]), blockSize: int64(be.Uint32(b[4:])), agBlocks: int64(be.Uint32(b[84:])),

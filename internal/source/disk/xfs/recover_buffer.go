@@ -30,6 +30,7 @@ const (
 	bufferHeader  = 20  // of xfs_buf_log_format, before the bitmap
 	bufferChunk   = 128 // bytes that one bit of the map stands for
 	maxBufferSize = 1 << 20
+	maxBufferMap  = maxBufferSize / bufferChunk / 32 // words
 )
 
 // bufferKey is where a buffer lies, in units of 512 bytes.
@@ -55,7 +56,7 @@ func parseBufferFormat(b []byte) (bufferFormat, error) {
 		flags:     le.Uint16(b[4:]),
 	}
 	words := int64(le.Uint32(b[16:]))
-	if words > int64(len(b)-bufferHeader)/4 {
+	if words > min(maxBufferMap, int64(len(b)-bufferHeader)/4) {
 		return bufferFormat{}, fmt.Errorf("buffer item with a map of %d words: %w", words, volume.ErrCorrupt)
 	}
 	for i := range words {

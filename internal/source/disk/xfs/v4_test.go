@@ -63,6 +63,8 @@ func contents(t *testing.T, fsys volume.FS) map[string]string {
 			target, err := fsys.ReadLink(name)
 			got[name] = "-> " + target
 			return err
+		case !e.Type().IsRegular():
+			got[name] = e.Type().String()
 		default:
 			b, err := fs.ReadFile(fsys, name)
 			got[name] = string(b)

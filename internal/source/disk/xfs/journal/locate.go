@@ -30,7 +30,7 @@ func (l *Log) locate() error {
 		l.notes = append(l.notes, "journal is empty")
 		return nil
 	}
-	for range scanBack {
+	for range 2 * inFlight {
 		last, err := l.before(head, recordSpan+1)
 		if err != nil {
 			return fmt.Errorf("find the last log record: %w", err)
@@ -228,7 +228,7 @@ func (l *Log) tailOf(last record, head int64) (int64, error) {
 func (l *Log) firstTorn(head, tail int64) (int64, error) {
 	starts := make([]int64, 0, inFlight+1)
 	for end := head; len(starts) <= inFlight; {
-		b, err := l.seekBack(end, l.distance(tail, end), true)
+		b, err := l.seekBack(end, min(recordSpan+1, l.distance(tail, end)), true)
 		if err != nil {
 			return 0, err
 		}
