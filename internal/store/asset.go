@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"hinomi/internal/asset"
@@ -74,7 +73,7 @@ func (f AssetFilter) apply(w *where) {
 		w.add(`EXISTS (SELECT 1 FROM asset_activation v WHERE v.asset_pk = a.pk AND v.module = ? AND v.active = 1)`, string(f.Module))
 	}
 	if f.Text != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(f.Text)) + "%"
+		like := contains(f.Text)
 		w.add(`(LOWER(a.name) LIKE ? ESCAPE '\' OR LOWER(a.id) LIKE ? ESCAPE '\')`, like, like)
 	}
 	if !f.Gone {

@@ -23,7 +23,7 @@ type dialect struct {
 	words *strings.Replacer // of the migrations' text
 	// reading opens a transaction that sees one state.
 	reading *sql.TxOptions
-	batch int               // rows of one INSERT: round trips cost on PostgreSQL, and parameters on SQLite's driver
+	batch   int // rows of one INSERT: round trips cost on PostgreSQL, and parameters on SQLite's driver
 	// lock makes the transaction the only one that holds this name, until it ends.
 	lock func(ctx context.Context, tx *sql.Tx, name string) error
 	// appendOnly returns the statements that refuse UPDATE and DELETE on a table.

@@ -6,6 +6,7 @@ CREATE TABLE inventory (
   body BLOB NOT NULL,                -- zstd of the inventory's JSON, without times
   created_at BIGINT NOT NULL,
   judged_at BIGINT NOT NULL DEFAULT 0,
+  judged_whole SMALLINT NOT NULL DEFAULT 0, -- with current feeds for all it holds: only then its silence closes findings
   judged_with TEXT NOT NULL DEFAULT '[]'
 );
 

@@ -1,5 +1,6 @@
 CREATE TABLE scan (
   id TEXT PRIMARY KEY,
+  connector_id TEXT NOT NULL DEFAULT '',
   account TEXT NOT NULL,
   asset_pk BIGINT NOT NULL,
   state TEXT NOT NULL,
