@@ -99,6 +99,9 @@ func (rec *recovery) applyInode(c *change) error {
 	if len(core) < want || binary.LittleEndian.Uint16(core) != inodeMagic {
 		return fmt.Errorf("inode item for %d: core of %d bytes: %w", f.ino, len(core), volume.ErrCorrupt)
 	}
+	if v := core[4]; v == 0 || v > inodeVersionLatest || (v == inodeVersionLatest) != (r.sb.version == 5) {
+		return fmt.Errorf("inode item for %d: inode version %d: %w", f.ino, v, volume.ErrCorrupt)
+	}
 	if newerOnDisk(disk, core, c.lsn, r.sb.version) {
 		return nil
 	}
