@@ -23,6 +23,7 @@ type Region struct {
 	later   []func()                              // joins, once all parts are there
 	faults  map[asset.Kind]*faults
 	strings map[string]string
+	whole   *status // the region as a whole was not read
 }
 
 type status struct {
@@ -84,6 +85,13 @@ func (r *Region) Fail(p *Part, at time.Time, reason snapshot.Reason, detail stri
 	r.status[p] = status{at: at, reason: reason, detail: detail}
 }
 
+// FailAll notes that the region as a whole was not read: one gap for all of it.
+func (r *Region) FailAll(at time.Time, reason snapshot.Reason, detail string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.whole = &status{at: at, reason: reason, detail: detail}
+}
+
 // Instances returns the number of instances that were put so far.
 func (r *Region) Instances() int {
 	r.mu.Lock()
@@ -114,6 +122,10 @@ func (r *Region) Finish(now time.Time) {
 		}
 	}
 	kinds := map[asset.Kind]bool{}
+	if w := r.whole; w != nil {
+		r.b.AddGap(snapshot.Gap{Scope: snapshot.Scope{Account: r.Account, Region: r.Name}, Reason: w.reason, Detail: w.detail, At: w.at})
+		return
+	}
 	for _, p := range parts {
 		if !kinds[p.Kind] {
 			kinds[p.Kind] = true
@@ -212,6 +224,15 @@ func (r *Region) fault(kind asset.Kind, id, format string, args ...any) {
 		r.faults[kind] = f
 	}
 	f.n++
+}
+
+// partial notes from within a join that a part that was read does not tell all.
+func (r *Region) partial(name, detail string) {
+	for p, s := range r.status {
+		if p.Name == name && s.done {
+			r.status[p] = status{at: s.at, reason: snapshot.Partial, detail: detail}
+		}
+	}
 }
 
 // meta returns what every asset has. An element without an id cannot be told from others: it is a fault.

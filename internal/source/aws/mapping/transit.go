@@ -80,7 +80,7 @@ func putTransitRoutes(r *Region, v *TransitRoutes) {
 	join(r, deref(v.TransitGatewayRouteTableId), func(t *asset.TransitRouteTable) {
 		t.RoutesRead = !deref(v.AdditionalRoutesAvailable)
 		if !t.RoutesRead {
-			o.fault("the table has more routes than one search returns")
+			r.partial("TransitGatewayStaticRoutes", deref(v.TransitGatewayRouteTableId)+" has more routes than a search returns")
 		}
 		for _, route := range v.Routes {
 			out := asset.TransitRoute{
