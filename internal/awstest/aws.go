@@ -65,7 +65,7 @@ func New(t testing.TB, moto *Moto, opts Options) *AWS {
 		pages: pages{next: map[string]*page{}}, images: map[string]string{},
 	}
 	if a.now == nil {
-		a.now = time.Now
+		a.now = time.Now //nolint:forbidigo // the default clock of tests
 	}
 	a.ebs = newBlockStore(a.now, opts.TokenLife)
 	a.http = httptest.NewServer(a)

@@ -119,8 +119,7 @@ func (b *blockStore) count(k blockKey, n int) (wrong bool) {
 
 // token signs a snapshot, a block and a time of expiry. Its form is the model's: at most 256 of A-Z a-z 0-9 + / =.
 func (b *blockStore) token(snapshot string, index int64, expires time.Time) string {
-	t := binary.BigEndian.AppendUint64(nil, uint64(index))
-	t = binary.BigEndian.AppendUint64(t, uint64(expires.Unix()))
+	t, _ := binary.Append(nil, binary.BigEndian, [2]int64{index, expires.Unix()}) // of a fixed size: it cannot fail
 	return base64.StdEncoding.EncodeToString(append(t, b.sign(snapshot, t)...))
 }
 
@@ -137,8 +136,11 @@ func (b *blockStore) read(token, snapshot string) (index int64, ok bool) {
 	if err != nil || len(raw) != 16+sha256.Size || !hmac.Equal(raw[16:], b.sign(snapshot, raw[:16])) {
 		return 0, false
 	}
-	expires := time.Unix(int64(binary.BigEndian.Uint64(raw[8:])), 0)
-	return int64(binary.BigEndian.Uint64(raw)), b.now().Before(expires)
+	var t [2]int64
+	if _, err := binary.Decode(raw, binary.BigEndian, &t); err != nil {
+		return 0, false
+	}
+	return t[0], b.now().Before(time.Unix(t[1], 0))
 }
 
 // image is a raw disk image and which of its blocks hold data.

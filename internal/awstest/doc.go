@@ -1,5 +1,5 @@
 // Package awstest is AWS for tests and benches: only they import it. It puts an HTTP server on loopback in front of a real
-// moto_server process. What moto does wrong or lacks the server answers itself: trust policies and external IDs, permissions,
+// moto_server process. What moto does wrong or lacks the server answers itself: trust policies and external IDs, signatures, permissions,
 // paging, dry runs, regions that are not opted in, the EBS direct APIs, faults on demand. Everything else it passes through. Every request and every answer is held against the service models that AWS publishes with
 // botocore, and a departure fails the test.
 //
@@ -25,6 +25,6 @@
 //
 // If moto or botocore is not installed, the test is skipped with that reason, or fails where HINOMI_TEST_REQUIRE=all is set.
 //
-// Not judged here: request signatures' values, and the Resource element of policies. S3 and other REST-XML services pass
+// Not judged here: the Resource element of policies, and presigned requests' signatures. S3 and other REST-XML services pass
 // through to moto without being held against a model.
 package awstest

@@ -28,6 +28,7 @@ type Key struct{ ID, Secret, Token string }
 type principal struct {
 	account, name string // name of the user or the role
 	arn, userID   string
+	secret        string
 	token         string
 	expires       time.Time // zero for a user's key
 }
@@ -77,15 +78,15 @@ func (a *AWS) AddKeyIn(region, account, user string) Key {
 	n := a.form(account, region, "iam", iamVersion, "CreateAccessKey", url.Values{"UserName": {user}})
 	k := n.Child("CreateAccessKeyResult").Child("AccessKey")
 	key := Key{ID: k.Path("AccessKeyId"), Secret: k.Path("SecretAccessKey")}
-	a.learnKey(account, region, user, key.ID)
+	a.learnKey(account, region, user, key)
 	return key
 }
 
-func (a *AWS) learnKey(account, region, user, id string) {
+func (a *AWS) learnKey(account, region, user string, k Key) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.keys[id] = &principal{
-		account: account, name: user, userID: "AIDA" + strings.TrimPrefix(id, "AKIA"),
+	a.keys[k.ID] = &principal{
+		account: account, name: user, secret: k.Secret, userID: "AIDA" + strings.TrimPrefix(k.ID, "AKIA"),
 		arn: fmt.Sprintf("arn:%s:iam::%s:user/%s", partition(region), account, user),
 	}
 }
@@ -201,6 +202,9 @@ func (a *AWS) authenticate(c *Call) *Reply {
 	if got != token {
 		return c.badCredentials()
 	}
+	if _, _, signing, _ := scope(c.request); !c.signed(c.who.secret, signing) {
+		return c.wrongSignature()
+	}
 	if token != "" && !a.now().Before(expires) {
 		return c.expired()
 	}
@@ -255,7 +259,7 @@ func (a *AWS) learnIAM(c *Call, root *model.Node) {
 		delete(a.roles, arn)
 	case "CreateAccessKey":
 		k := result.Child("AccessKey")
-		a.learnKey(c.Account, c.Region, k.Path("UserName"), k.Path("AccessKeyId"))
+		a.learnKey(c.Account, c.Region, k.Path("UserName"), Key{ID: k.Path("AccessKeyId"), Secret: k.Path("SecretAccessKey")})
 	case "DeleteAccessKey":
 		a.mu.Lock()
 		defer a.mu.Unlock()

@@ -53,7 +53,7 @@ type Moto struct {
 // and signatures by itself. Where moto is not installed, the test is skipped, or fails if HINOMI_TEST_REQUIRE=all.
 func StartMoto(t testing.TB, env ...string) *Moto {
 	t.Helper()
-	m := start(env)
+	m := start(context.Background(), env) // ended by the cleanup, later than the test's context
 	m.require(t)
 	t.Cleanup(m.stop)
 	return m
@@ -62,7 +62,7 @@ func StartMoto(t testing.TB, env ...string) *Moto {
 // Main runs the tests of a package with one moto_server for all of them, handed over in into, and returns the exit code.
 // A test that calls New with it is skipped, or fails, if moto could not be started; see StartMoto.
 func Main(m *testing.M, into **Moto, env ...string) (code int) {
-	mo := start(env)
+	mo := start(context.Background(), env)
 	*into = mo
 	defer mo.stop()
 	return m.Run()
@@ -75,33 +75,33 @@ func (m *Moto) require(t testing.TB) {
 	case m == nil:
 		t.Fatal("awstest: no moto was started: call StartMoto, or Main from TestMain")
 	case m.err == nil:
-	case errors.Is(m.err, model.ErrNoModels) && os.Getenv("HINOMI_TEST_REQUIRE") != "all":
+	case errors.Is(m.err, model.ErrNoModels) && os.Getenv("HINOMI_TEST_REQUIRE") != "all": //nolint:forbidigo // the switch of the tests' own
 		t.Skipf("SKIPPED, not tested: moto and botocore are needed (pip install 'moto[server]'): %v", m.err)
 	default:
 		t.Fatalf("start moto: %v", m.err)
 	}
 }
 
-func start(env []string) *Moto {
+func start(ctx context.Context, env []string) *Moto {
 	m := &Moto{log: &tail{}, stop: func() {}, client: &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 64}}}
-	if m.models, m.err = model.Find(); m.err != nil {
+	if m.models, m.err = model.Find(ctx); m.err != nil {
 		return m
 	}
-	if out, err := exec.Command("python3", "-c", "import moto.server").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "python3", "-c", "import moto.server").CombinedOutput(); err != nil {
 		m.err = fmt.Errorf("%w: moto: %s", model.ErrNoModels, bytes.TrimSpace(out))
 		return m
 	}
 	// The port is free when asked for, but another process may take it before moto does: then try another.
 	for range 3 {
-		if m.err = m.run(env); m.err == nil {
+		if m.err = m.run(ctx, env); m.err == nil {
 			return m
 		}
 	}
 	return m
 }
 
-func (m *Moto) run(env []string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func (m *Moto) run(ctx context.Context, env []string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("find a free port: %w", err)
 	}
@@ -109,8 +109,8 @@ func (m *Moto) run(env []string) error {
 	if err := l.Close(); err != nil {
 		return fmt.Errorf("find a free port: %w", err)
 	}
-	cmd := exec.Command("python3", "-c", runMoto, strconv.Itoa(port))
-	cmd.Env = append(append(os.Environ(), defaultEnv...), env...)
+	cmd := exec.CommandContext(ctx, "python3", "-c", runMoto, strconv.Itoa(port)) //nolint:gosec // our own script and a port number
+	cmd.Env = append(append(os.Environ(), defaultEnv...), env...)                 //nolint:forbidigo // python3 needs PATH and HOME
 	cmd.Stdout, cmd.Stderr = m.log, m.log
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -135,7 +135,7 @@ func (m *Moto) run(env []string) error {
 		}
 		m.client.CloseIdleConnections()
 	})
-	if err := m.wait(gone); err != nil {
+	if err := m.wait(ctx, gone); err != nil {
 		m.stop()
 		return err
 	}
@@ -143,18 +143,14 @@ func (m *Moto) run(env []string) error {
 }
 
 // wait asks until moto answers.
-func (m *Moto) wait(gone <-chan struct{}) error {
+func (m *Moto) wait(ctx context.Context, gone <-chan struct{}) error {
 	limit := time.NewTimer(startLimit)
 	defer limit.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		res, err := m.client.Get(m.url + "/moto-api/data.json")
-		if err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
+		if m.api(ctx, http.MethodGet, "data.json") == nil {
+			return nil
 		}
 		select {
 		case <-gone:
@@ -172,14 +168,26 @@ func (m *Moto) URL() string { return m.url }
 // Reset empties moto: all accounts, all regions. Tests that share one process and do not run one after another use accounts of their own instead.
 func (m *Moto) Reset(t testing.TB) {
 	t.Helper()
-	res, err := m.client.Post(m.url+"/moto-api/reset", "", nil)
-	if err != nil {
+	if err := m.api(t.Context(), http.MethodPost, "reset"); err != nil {
 		t.Fatalf("reset moto: %v", err)
+	}
+}
+
+// api calls moto's own API.
+func (m *Moto) api(ctx context.Context, method, name string) error {
+	req, err := http.NewRequestWithContext(ctx, method, m.url+"/moto-api/"+name, http.NoBody)
+	if err != nil {
+		return fmt.Errorf("ask moto's %s: %w", name, err)
+	}
+	res, err := m.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask moto's %s: %w", name, err)
 	}
 	_ = res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		t.Fatalf("reset moto: %s", res.Status)
+		return fmt.Errorf("ask moto's %s: %s", name, res.Status)
 	}
+	return nil
 }
 
 // maxAnswer bounds an answer of moto's; a thousand instances are 4 MB.

@@ -139,6 +139,19 @@ func (c *Call) badCredentials() *Reply {
 	}
 }
 
+// wrongSignature is how each service refuses a request that was not signed with the key's secret.
+func (c *Call) wrongSignature() *Reply {
+	const msg = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method."
+	switch c.protocol() {
+	case "ec2":
+		return c.badCredentials()
+	case "json", "rest-json":
+		return c.Error(http.StatusForbidden, "InvalidSignatureException", msg)
+	default:
+		return c.Error(http.StatusForbidden, "SignatureDoesNotMatch", msg)
+	}
+}
+
 // expired is how each service refuses a session whose time is over.
 func (c *Call) expired() *Reply {
 	switch c.protocol() {

@@ -55,7 +55,8 @@ func (a *AWS) assumeRole(c *Call) *Reply {
 	cred.Set("Expiration", expires.Format(time.RFC3339)) // by the test's clock, not moto's
 	a.mu.Lock()
 	a.keys[cred.Path("AccessKeyId")] = &principal{
-		account: r.account, name: r.name, arn: user.Path("Arn"), userID: user.Path("AssumedRoleId"), token: cred.Path("SessionToken"), expires: expires,
+		account: r.account, name: r.name, arn: user.Path("Arn"), userID: user.Path("AssumedRoleId"),
+		secret: cred.Path("SecretAccessKey"), token: cred.Path("SessionToken"), expires: expires,
 	}
 	a.mu.Unlock()
 	rep.Body = root.Bytes()

@@ -67,6 +67,7 @@ func TestAssumeRole(t *testing.T) {
 		{"user_not_trusted", other, user, "", denied},
 		{"no_such_role", base, "arn:aws:iam::110000000003:role/none", "", denied},
 		{"unknown_key", awstest.Key{ID: "AKIA00000000000000XX", Secret: "x"}, open, "", "InvalidClientTokenId"},
+		{"wrong_secret", awstest.Key{ID: base.ID, Secret: "x" + base.Secret}, open, "", "SignatureDoesNotMatch"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			k, err := assume(t, a, tc.key, tc.arn, tc.ext)

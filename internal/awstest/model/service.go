@@ -6,6 +6,7 @@ package model
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,15 +33,10 @@ type Service struct {
 
 // Metadata is the model's head.
 type Metadata struct {
-	APIVersion    string `json:"apiVersion"`
-	Protocol      string `json:"protocol"` // ec2, query, json, rest-json, rest-xml
-	SigningName   string `json:"signingName"`
-	EndpointName  string `json:"endpointPrefix"`
-	TargetPrefix  string `json:"targetPrefix"`
-	JSONVersion   string `json:"jsonVersion"`
-	XMLNamespace  string `json:"xmlNamespace"`
-	ServiceFull   string `json:"serviceFullName"`
-	ServiceAbbrev string `json:"serviceAbbreviation"`
+	APIVersion   string `json:"apiVersion"`
+	Protocol     string `json:"protocol"` // ec2, query, json, rest-json, rest-xml
+	JSONVersion  string `json:"jsonVersion"`
+	XMLNamespace string `json:"xmlNamespace"`
 }
 
 // Operation is one API call.
@@ -69,20 +65,19 @@ type Ref struct {
 
 // Shape is one type of the model.
 type Shape struct {
-	Type         string         `json:"type"` // structure, list, map, string, integer, long, float, double, boolean, timestamp, blob
-	Required     []string       `json:"required"`
-	Members      map[string]Ref `json:"members"`
-	Member       Ref            `json:"member"` // of a list
-	Key          Ref            `json:"key"`    // of a map
-	Value        Ref            `json:"value"`
-	Enum         []string       `json:"enum"`
-	Min          *float64       `json:"min"`
-	Max          *float64       `json:"max"`
-	Flattened    bool           `json:"flattened"`
-	Payload      string         `json:"payload"`
-	Document     bool           `json:"document"`
-	LocationName string         `json:"locationName"`
-	Timestamp    string         `json:"timestampFormat"`
+	Type      string         `json:"type"` // structure, list, map, string, integer, long, float, double, boolean, timestamp, blob
+	Required  []string       `json:"required"`
+	Members   map[string]Ref `json:"members"`
+	Member    Ref            `json:"member"` // of a list
+	Key       Ref            `json:"key"`    // of a map
+	Value     Ref            `json:"value"`
+	Enum      []string       `json:"enum"`
+	Min       *float64       `json:"min"`
+	Max       *float64       `json:"max"`
+	Flattened bool           `json:"flattened"`
+	Payload   string         `json:"payload"` // the member that is the whole body
+	Document  bool           `json:"document"`
+	Timestamp string         `json:"timestampFormat"`
 }
 
 // Paginator says how an operation pages.
@@ -121,8 +116,8 @@ type Library struct {
 }
 
 // Find asks Python where botocore is. It returns ErrNoModels if there is none.
-func Find() (*Library, error) {
-	out, err := exec.Command("python3", "-c", "import botocore; print(botocore.__path__[0])").Output()
+func Find(ctx context.Context) (*Library, error) {
+	out, err := exec.CommandContext(ctx, "python3", "-c", "import botocore; print(botocore.__path__[0])").Output()
 	if err != nil {
 		return nil, fmt.Errorf("%w: ask python3 for it: %w", ErrNoModels, err)
 	}
@@ -163,9 +158,9 @@ func (l *Library) Service(name string) (*Service, error) {
 
 // readJSON reads path, or path.gz where that is what is installed.
 func readJSON(path string, into any) error {
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // below the folder that botocore's package names
 	if errors.Is(err, os.ErrNotExist) {
-		if b, err = os.ReadFile(path + ".gz"); err != nil {
+		if b, err = os.ReadFile(path + ".gz"); err != nil { //nolint:gosec // as above
 			return err
 		}
 		zr, err := gzip.NewReader(bytes.NewReader(b))
