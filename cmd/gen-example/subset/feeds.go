@@ -192,19 +192,14 @@ func (s *subset) epss() error {
 }
 
 func (s *subset) endOfLife() error {
-	for _, file := range []string{"eol/endoflife-products.zip", "eol/endoflife-release-data.zip"} {
-		kept, err := pickZip(filepath.Join(s.in, file), func(name string, _ []byte) (bool, error) {
-			base := path.Base(name)
-			return slices.Contains(products, strings.TrimSuffix(base, path.Ext(base))), nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := s.put(file, kept.zip, kept.count, "only the operating systems of the example's images; documents whole"); err != nil {
-			return err
-		}
+	const file = "eol/endoflife-products.zip"
+	kept, err := pickZip(filepath.Join(s.in, file), func(name string, _ []byte) (bool, error) {
+		return slices.Contains(products, strings.TrimSuffix(path.Base(name), path.Ext(name))), nil
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return s.put(file, kept.zip, kept.count, "only the operating systems of the example's images; documents whole")
 }
 
 // put writes one file and its manifest entry, which carries over origin,

@@ -94,7 +94,7 @@ func goModules(name string) ([]Package, error) {
 		if m.Replace != nil && m.Replace.Path != "" {
 			m = m.Replace
 		}
-		all = append(all, Package{"Go", m.Path, strings.TrimPrefix(m.Version, "v")})
+		all = append(all, Package{"Go", m.Path, m.Version})
 	}
 	return all, nil
 }
