@@ -21,6 +21,7 @@ func (d *dirReader) blocks() error {
 	sb := d.r.sb
 	end := uint64(dirLeafAt) >> sb.blockLog
 	total, used := uint64(0), 0
+	most := uint64(d.r.opts.MaxEntries)*64 + dirChunk
 	for _, e := range list {
 		if e.offset >= end {
 			break
@@ -28,8 +29,8 @@ func (d *dirReader) blocks() error {
 		if e.unwritten || e.offset+e.count > end {
 			return fmt.Errorf("extent at file block %d: %w", e.offset, volume.ErrCorrupt)
 		}
-		if total += e.count << sb.blockLog; total > uint64(d.r.opts.MaxEntries)*64 {
-			return fmt.Errorf("more than %d bytes of entries: %w", uint64(d.r.opts.MaxEntries)*64, volume.ErrLimit)
+		if total += e.count << sb.blockLog; total > most {
+			return fmt.Errorf("more than %d bytes of entries: %w", most, volume.ErrLimit)
 		}
 		used++
 	}

@@ -49,10 +49,14 @@ func (d *patchedDevice) page(off int64) []byte {
 	return d.pages[off]
 }
 
-// patch applies instructions of seven bytes: three of a place, one that says how, three of what.
+// patch applies instructions of seven bytes: three of a place, one that says how, three of what. One of the bits of how
+// means the superblock instead.
 func (d *patchedDevice) patch(data []byte, from, to int64) {
 	for n := 0; len(data) >= 7 && n < 32; n, data = n+1, data[7:] {
 		at := from + (int64(data[0])<<16|int64(data[1])<<8|int64(data[2]))%(to-from)
+		if data[3]&0x20 != 0 {
+			at &= 511
+		}
 		b := d.page(at)[at&4095:]
 		for i := range min(len(b), 1+int(data[3]&7)) {
 			switch v := data[4+i%3]; data[3] >> 6 {
@@ -91,6 +95,30 @@ func repair(off int64, b []byte) {
 			fix(b[i:i+512], 100)
 		}
 	}
+}
+
+// metadata returns the part of a seed from its first to behind its last block of metadata, the log left out.
+func metadata(b []byte) (from, to int64) {
+	s := superOf(b)
+	log := s.offset(s.logStart)
+	for off := int64(4096); off < int64(len(b)); off += 4096 {
+		switch {
+		case off >= log && off < log+s.logBlocks*s.blockSize:
+			continue
+		case string(b[off:off+2]) == "IN":
+		default:
+			switch string(b[off : off+4]) {
+			case "XDB3", "XDD3", "BMA3", "XSLM":
+			default:
+				continue
+			}
+		}
+		if from == 0 {
+			from = off
+		}
+		to = off + 4096
+	}
+	return from, to
 }
 
 // readAll reads as much as a scan would, within bounds that keep one run short.
@@ -140,7 +168,8 @@ func FuzzImage(f *testing.F) {
 			base = images[1]
 		}
 		d := &patchedDevice{base: base, pages: make(map[int64][]byte)}
-		d.patch(data, 0, 1<<20) // where the metadata of the seeds lies
+		from, to := metadata(base)
+		d.patch(data, from, to)
 		open(t, d)
 	})
 }
