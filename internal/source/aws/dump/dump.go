@@ -95,7 +95,7 @@ func ReadFS(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	if err := l.find(ctx); err != nil {
 		return nil, err
 	}
-	if len(l.files) == 0 {
+	if len(l.files) == 0 && l.manifest == nil {
 		return nil, ErrEmpty
 	}
 	takenAt := l.takenAt()

@@ -135,6 +135,9 @@ func (e *elements) values() error {
 	case e.file.part.Object && kind == '{':
 		e.found = true
 		return e.element()
+	case e.file.part.Object && kind == 'n': // there is none
+		e.found = true
+		return e.at(e.d.SkipValue())
 	case kind == '[':
 		return e.list()
 	default:

@@ -20,6 +20,7 @@ type Manifest struct {
 	Version     int            // 1
 	CollectedAt time.Time      // when the collection began
 	Parts       []ManifestPart // of every account and region
+	Gaps        []snapshot.Gap `json:",omitempty"` // whole accounts and regions that could not be read
 }
 
 // ManifestPart is how one file came about.
@@ -59,6 +60,9 @@ func (l *loader) readManifest() error {
 func (l *loader) applyManifest() error {
 	if l.manifest == nil {
 		return nil
+	}
+	for _, g := range l.manifest.Gaps {
+		l.builder.AddGap(g)
 	}
 	for _, p := range l.manifest.Parts {
 		part := mapping.PartNamed(p.Part)

@@ -27,8 +27,8 @@ const (
 
 const notEntered = "the account cannot be entered"
 
-// errNoVolume means that a permission cannot be tried for want of something to try it on.
-var errNoVolume = errors.New("there is no volume in the region to try it on")
+// errNothingToTry means that a permission cannot be tried for want of something to try it on.
+var errNothingToTry = errors.New("there is no instance in the region to try it on")
 
 // Check is the result of one line of a connector's test.
 type Check struct {
@@ -51,14 +51,15 @@ func OK(checks []Check) bool {
 
 // Test tries what a connector needs, line by line: entering the account, the role without its external ID (which must be refused),
 // a dry run of every EC2 call, and elsewhere a harmless read. Nothing is changed in the account.
-func Test(ctx context.Context, c *connector.Connector, s *awsclient.Session, opts Options) ([]Check, error) {
+// installation is this installation's id, with which a snapshot is tried if the connector allows them.
+func Test(ctx context.Context, c *connector.Connector, s *awsclient.Session, installation string, opts Options) ([]Check, error) {
 	opts = opts.withDefaults()
 	checks, entered := enterChecks(ctx, c, s)
 	region := s.Home()
 	if len(c.Regions) > 0 {
 		region = c.Regions[0]
 	}
-	tries := tries(c, s, region)
+	tries := tries(c, s, region, installation)
 	found := make([]Check, len(tries))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(min(opts.Parallel, 16))
@@ -160,7 +161,7 @@ func judge(s *awsclient.Session, err error) (Verdict, string) {
 	if err == nil || awsclient.IsDryRunAllowed(err) || isGone(err) {
 		return Allowed, ""
 	}
-	if errors.Is(err, errNoVolume) {
+	if errors.Is(err, errNothingToTry) {
 		return CannotTest, err.Error()
 	}
 	var api smithy.APIError

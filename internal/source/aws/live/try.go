@@ -18,6 +18,7 @@ import (
 	"hinomi/internal/asset"
 	"hinomi/internal/awsclient"
 	"hinomi/internal/connector"
+	"hinomi/internal/run"
 )
 
 // attempt is a check with the way to try it; nil means that there is none.
@@ -34,7 +35,7 @@ const (
 )
 
 // tries returns all checks of a connector, in the order in which they are shown.
-func tries(c *connector.Connector, s *awsclient.Session, region string) []attempt {
+func tries(c *connector.Connector, s *awsclient.Session, region, installation string) []attempt {
 	out := ec2Tries(s, region)
 	if len(c.Regions) == 0 {
 		out = append([]attempt{{Check{Action: "ec2:DescribeRegions", Use: "find all enabled regions", Required: true}, func(ctx context.Context) error {
@@ -45,7 +46,7 @@ func tries(c *connector.Connector, s *awsclient.Session, region string) []attemp
 	out = append(out, elbTries(s, region)...)
 	out = append(out, otherTries(s, region)...)
 	if c.May(connector.SnapshotVolumes) {
-		out = append(out, scanTries(s, region)...)
+		out = append(out, scanTries(s, region, installation)...)
 	}
 	if c.Organization.Enroll {
 		out = append(out, attempt{Check{Action: "organizations:ListAccounts", Use: "find the organisation's members", Required: true}, func(ctx context.Context) error {
@@ -154,21 +155,24 @@ func otherTries(s *awsclient.Session, region string) []attempt {
 	}
 }
 
-// scanTries are what scanning needs. A snapshot can be tried with a volume of the account; the others act on snapshots that bear
+// scanTries are what scanning needs. A snapshot can be tried with an instance of the account; the others act on snapshots that bear
 // this installation's tag, or on a key, and there is none to try them on.
-func scanTries(s *awsclient.Session, region string) []attempt {
+func scanTries(s *awsclient.Session, region, installation string) []attempt {
 	c := s.EC2(region)
 	return []attempt{
-		{Check{Action: "ec2:CreateSnapshot", Use: "scanning", Required: true}, func(ctx context.Context) error {
-			v, err := c.DescribeVolumes(ctx, &ec2.DescribeVolumesInput{MaxResults: ptr.Int32(5)})
+		{Check{Action: "ec2:CreateSnapshots", Use: "scanning", Required: true}, func(ctx context.Context) error {
+			out, err := c.DescribeInstances(ctx, &ec2.DescribeInstancesInput{MaxResults: ptr.Int32(5)})
 			if err != nil {
 				return err
 			}
-			if len(v.Volumes) == 0 {
-				return errNoVolume
+			for _, r := range out.Reservations {
+				for _, i := range r.Instances {
+					if installation != "" && i.State != nil && i.State.Name != ec2types.InstanceStateNameTerminated {
+						return snapshotDry(ctx, c, i.InstanceId, installation)
+					}
+				}
 			}
-			_, err = c.CreateSnapshot(ctx, &ec2.CreateSnapshotInput{DryRun: dry, VolumeId: v.Volumes[0].VolumeId})
-			return err
+			return errNothingToTry
 		}},
 		{Check: Check{Action: "ec2:CreateTags", Use: "scanning", Required: true, Detail: "only together with a new snapshot"}},
 		{Check: Check{Action: "ec2:DeleteSnapshot", Use: "scanning", Required: true, Detail: "only on a snapshot with this installation's tag"}},
@@ -176,4 +180,16 @@ func scanTries(s *awsclient.Session, region string) []attempt {
 		{Check: Check{Action: "ebs:GetSnapshotBlock", Use: "scanning", Required: true, Detail: "only on a snapshot with this installation's tag"}},
 		{Check: Check{Action: "kms:Decrypt", Use: "scanning", Detail: "the key's own policy decides with the role's; a scan of an encrypted volume tells"}},
 	}
+}
+
+// snapshotDry tries to make a snapshot as a scan does, with the tag that the policy asks for.
+func snapshotDry(ctx context.Context, c *ec2.Client, instance *string, installation string) error {
+	_, err := c.CreateSnapshots(ctx, &ec2.CreateSnapshotsInput{
+		DryRun: dry, InstanceSpecification: &ec2types.InstanceSpecification{InstanceId: instance},
+		TagSpecifications: []ec2types.TagSpecification{{
+			ResourceType: ec2types.ResourceTypeSnapshot,
+			Tags:         []ec2types.Tag{{Key: aws.String(run.TagInstallation), Value: &installation}},
+		}},
+	})
+	return err
 }
