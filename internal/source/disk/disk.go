@@ -4,7 +4,14 @@
 // cannot be read carries the reason.
 package disk
 
-import "hinomi/internal/source/disk/volume"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"hinomi/internal/source/disk/partition"
+	"hinomi/internal/source/disk/volume"
+)
 
 // The words that this package shares with the readers of file systems.
 type (
@@ -27,3 +34,152 @@ var (
 	ErrLimit       = volume.ErrLimit
 	ErrLoop        = volume.ErrLoop
 )
+
+// ErrNoFiles is wrapped by Volume.Err where there is nothing to read, such as
+// swap: it is no gap.
+var ErrNoFiles = errors.New("holds no files")
+
+// biosBoot is the GPT type of GRUB's own partition, which holds code and no files.
+const biosBoot = "21686148-6449-6e6f-744e-656564454649"
+
+// Options say how a disk is opened.
+type Options struct {
+	// Name is the disk's device name on its machine, such as "/dev/xvda" or
+	// "/dev/sdf"; "" if it is not known. Only lines of fstab that name devices
+	// need it, and only where there are several disks.
+	Name string
+}
+
+// Disk is a device whose partitions and file systems were found.
+type Disk struct {
+	Name    string // Options.Name
+	Size    int64  // bytes
+	Scheme  string // partition.GPT, partition.MBR or partition.None
+	Volumes []*Volume
+	// Notes are facts about the read of the partition table.
+	Notes []string
+	// Gaps say what of the disk may be unseen, apart from Volume.Err.
+	Gaps []string
+}
+
+// Volume is a partition, or the whole disk if it has none.
+type Volume struct {
+	Index    int    // in Disk.Volumes
+	Number   int    // of the partition, as Linux counts; 0 for the whole disk
+	Offset   int64  // bytes from the disk's start
+	Size     int64  // bytes
+	Name     string // of the GPT partition, what Linux calls PARTLABEL
+	TypeID   string // GPT type GUID, or MBR type as "0x83"
+	PartUUID string // what Linux calls PARTUUID
+	Type     string // of the content: "ext4", "xfs", "swap", "LVM2_member", …; "" if not recognised
+	Label    string // of the file system
+	UUID     string // of the file system
+	// FS is the file system, or nil, and then Err says why.
+	FS  FS
+	Err error
+}
+
+// Open finds the volumes of a disk and opens their file systems. It fails only
+// if the disk itself cannot be read; everything else is said in the result.
+// The device is not closed by the Disk.
+func Open(dev Device, opts Options) (*Disk, error) {
+	d := &Disk{Name: opts.Name, Size: dev.Size()}
+	head, err := readHead(dev)
+	if err != nil {
+		return nil, fmt.Errorf("disk of %d bytes: %w", dev.Size(), err)
+	}
+	table, err := partition.Read(dev)
+	if err != nil {
+		d.Gaps = append(d.Gaps, fmt.Sprintf("partition table: %v", err))
+	}
+	d.Scheme, d.Notes = table.Scheme, table.Notes
+	if table.Scheme == partition.None {
+		d.add(dev, &Volume{Size: dev.Size()})
+		return d, nil
+	}
+	for _, r := range readers() {
+		if r.probe(head) {
+			d.Notes = append(d.Notes, fmt.Sprintf("the start of the disk looks like %s as well; its partition table is followed", r.name))
+		}
+	}
+	for _, p := range table.Partitions {
+		v := &Volume{
+			Number: p.Number, Offset: p.Offset, Size: p.Size,
+			Name: p.Name, TypeID: p.Type, PartUUID: p.UUID,
+		}
+		section, err := volume.Section(dev, p.Offset, p.Size)
+		switch {
+		case p.Fault != "":
+			err = fmt.Errorf("partition %d: %s: %w", p.Number, p.Fault, ErrCorrupt)
+		case err == nil && p.Offset >= dev.Size():
+			err = fmt.Errorf("partition %d begins at byte %d of %d: %w", p.Number, p.Offset, dev.Size(), ErrCorrupt)
+		}
+		if err != nil {
+			v.Index, v.Err = len(d.Volumes), err
+			d.Volumes = append(d.Volumes, v)
+			continue
+		}
+		if p.Offset+p.Size > dev.Size() {
+			d.Gaps = append(d.Gaps, fmt.Sprintf("partition %d ends at byte %d of %d", p.Number, p.Offset+p.Size, dev.Size()))
+		}
+		d.add(section, v)
+	}
+	return d, nil
+}
+
+// add opens a volume and lists it.
+func (d *Disk) add(dev Device, v *Volume) {
+	v.Index = len(d.Volumes)
+	d.Volumes = append(d.Volumes, v)
+	head, err := readHead(dev)
+	if err != nil {
+		v.Err = err
+		return
+	}
+	kind, err := recognise(dev, head)
+	if err != nil {
+		v.Err = err
+		return
+	}
+	if kind != "" {
+		v.Type = kind
+		v.Label, v.UUID = names(kind, head)
+		v.Err = fmt.Errorf("%s: %w", kind, ErrUnsupported)
+		if kind == typeSwap {
+			v.Err = fmt.Errorf("%s: %w", kind, ErrNoFiles)
+		}
+		return
+	}
+	for _, r := range readers() {
+		if !r.probe(head) {
+			continue
+		}
+		v.Type = r.name
+		if v.FS, err = r.open(dev); err != nil {
+			v.FS, v.Err = nil, fmt.Errorf("open %s: %w", r.name, err)
+			return
+		}
+		info := v.FS.Info()
+		v.Type, v.Label, v.UUID = info.Type, info.Label, info.UUID
+		return
+	}
+	switch {
+	case v.TypeID == biosBoot:
+		v.Type, v.Err = typeBIOS, fmt.Errorf("%s: %w", typeBIOS, ErrNoFiles)
+	case len(bytes.Trim(head, "\x00")) == 0:
+		v.Err = fmt.Errorf("nothing is recognised, and the first %d bytes are zero: %w", len(head), ErrUnsupported)
+	default:
+		v.Err = fmt.Errorf("content is not recognised: %w", ErrUnsupported)
+	}
+}
+
+// Close closes the file systems.
+func (d *Disk) Close() error {
+	var errs []error
+	for _, v := range d.Volumes {
+		if v.FS != nil {
+			errs = append(errs, v.FS.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

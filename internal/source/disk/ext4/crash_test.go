@@ -157,7 +157,39 @@ func churn(t testing.TB, root string, rnd *rand.Rand, steps int) {
 	must(os.Truncate(filepath.Join(fresh, "n7"), 1000))
 	must(os.Rename(filepath.Join(fresh, "n8"), filepath.Join(root, "work/d0/moved")))
 	put(t, filepath.Join(fresh, "n9"), []byte("short now"))
+	syncDir(t, fresh)
+	edit(t, filepath.Join(fresh, "grown"), func(f *os.File) error { return f.Truncate(123_457) })
+	edit(t, filepath.Join(fresh, "grown"), func(f *os.File) error {
+		_, err := f.WriteAt([]byte("far away"), 300_000)
+		return err
+	})
+	for i := range 5 {
+		put(t, filepath.Join(fresh, fmt.Sprintf("m%d", i)), bytes.Repeat([]byte{byte(i)}, 9000*i))
+	}
+	must(os.Rename(filepath.Join(fresh, "m1"), filepath.Join(fresh, "renamed")))
+	must(os.Rename(filepath.Join(fresh, "m2"), filepath.Join(fresh, "m3")))
+	must(os.Remove(filepath.Join(fresh, "n2")))
+	must(os.Link(filepath.Join(fresh, "m4"), filepath.Join(fresh, "again")))
+	put(t, filepath.Join(fresh, "n2"), []byte("new under an old name"))
 	put(t, filepath.Join(fresh, "last"), []byte("last"))
+}
+
+// edit changes a file and syncs it.
+func edit(t testing.TB, name string, change func(*os.File) error) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := change(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestJournal copies the image of a mounted, running file system and compares

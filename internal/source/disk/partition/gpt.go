@@ -165,15 +165,14 @@ func readEntries(dev volume.Device, sector int64, h gptHeader) (Table, error) {
 		if kind == "00000000-0000-0000-0000-000000000000" {
 			continue
 		}
+		p := Partition{Number: i + 1, Name: utf16Name(e[56:128]), Type: kind, UUID: guid(e[16:32])}
 		first, last := le.Uint64(e[32:]), le.Uint64(e[40:])
 		if last < first || last >= limit {
-			t.Notes = append(t.Notes, fmt.Sprintf("entry %d runs from sector %d to %d: passed over", i+1, first, last))
-			continue
+			p.Fault = fmt.Sprintf("runs from sector %d to %d", first, last)
+		} else {
+			p.Offset, p.Size = int64(first)*sector, int64(last-first+1)*sector
 		}
-		t.Partitions = append(t.Partitions, Partition{
-			Number: i + 1, Offset: int64(first) * sector, Size: int64(last-first+1) * sector,
-			Name: utf16Name(e[56:128]), Type: kind, UUID: guid(e[16:32]),
-		})
+		t.Partitions = append(t.Partitions, p)
 	}
 	return t, nil
 }

@@ -42,6 +42,8 @@ type Partition struct {
 	// UUID is what Linux calls PARTUUID: the unique GUID in lower case, or for
 	// an MBR the disk signature, a hyphen and the number as two hex digits.
 	UUID string
+	// Fault says why the entry cannot be believed; "" if it can.
+	Fault string
 }
 
 // Read reads the table of dev. A device without one is a Table with the scheme
