@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,10 +52,48 @@ type OS struct {
 // Known reports whether the system could be identified at all.
 func (o OS) Known() bool { return o.ID != "" }
 
+// Ecosystem returns the ecosystem of the distribution's own packages. It is false for a system that no advisory here speaks of: then the
+// value is the ID itself (derivatives such as Linux Mint number their releases in their own way), or "" for an unknown system.
+func (o OS) Ecosystem() (Ecosystem, bool) {
+	if strings.HasPrefix(o.ID, "opensuse") {
+		return OpenSUSE, true
+	}
+	for _, e := range []struct {
+		id string
+		is Ecosystem
+	}{
+		{"debian", Debian},
+		{"ubuntu", Ubuntu},
+		{"alpine", Alpine},
+		{"wolfi", Wolfi},
+		{"chainguard", Chainguard},
+		{"almalinux", AlmaLinux},
+		{"rocky", Rocky},
+		{"rhel", RedHat},
+		{"centos", CentOS},
+		{"amzn", Amazon},
+		{"ol", Oracle},
+		{"fedora", Fedora},
+		{"sles", SUSE},
+		{"sled", SUSE},
+		{"sle-micro", SUSE},
+		{"sl-micro", SUSE},
+		{"bottlerocket", Bottlerocket},
+		{"windows", Windows},
+		{"macos", MacOS},
+	} {
+		if e.id == o.ID {
+			return e.is, true
+		}
+	}
+	return Ecosystem(o.ID), false
+}
+
 // Kernel is the running kernel where it can be known, else the one that boots next.
 type Kernel struct {
-	Release string `json:"release"`           // uname -r form
-	Running bool   `json:"running,omitempty"` // true: seen running; false: concluded from the boot configuration
+	Release   string   `json:"release"`             // uname -r form
+	Running   bool     `json:"running,omitempty"`   // true: seen running; false: concluded from the boot configuration
+	Installed []string `json:"installed,omitempty"` // every kernel on the disk, sorted, uname -r form
 }
 
 // Repo is one enabled package repository.
@@ -78,10 +117,10 @@ type Package struct {
 	PURL          string    `json:"purl,omitempty"`
 	Location      string    `json:"location"`          // path inside the host's file system, "/"-rooted
 	FoundBy       string    `json:"foundBy"`           // extractor: dpkg, rpm, apk, python, node, go-binary, java-archive …
-	OwnedBy       string    `json:"ownedBy,omitempty"` // distribution package that owns the location: patched by the distribution
+	OwnedBy       string    `json:"ownedBy,omitempty"` // the distribution's own package (not a third party's) that owns the location: patched by the distribution
 	Dev           bool      `json:"dev,omitempty"`     // development-only dependency
 	SHA1          string    `json:"sha1,omitempty"`    // of a Java archive
-	Parent        string    `json:"parent,omitempty"`  // the archive it was nested in
+	Parent        string    `json:"parent,omitempty"`  // the archive inside Location that holds it, as in a jar: URL: /opt/a.war!/WEB-INF/lib/b.jar; "" if that is Location itself
 }
 
 // Ecosystem names a package's world in OSV's words (OSV schema, "Defined ecosystems"), with "Windows" and "macOS" for those systems.
@@ -130,7 +169,9 @@ type Gap struct {
 func (inv *Inventory) Sort() {
 	slices.SortFunc(inv.Packages, comparePackages)
 	slices.SortFunc(inv.Repos, func(a, b Repo) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Topic, b.Topic)) })
-	slices.SortFunc(inv.Gaps, func(a, b Gap) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.FoundBy, b.FoundBy)) })
+	slices.SortFunc(inv.Gaps, func(a, b Gap) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.FoundBy, b.FoundBy), cmp.Compare(a.Reason, b.Reason))
+	})
 	slices.Sort(inv.Covered)
 }
 

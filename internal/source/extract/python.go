@@ -1,0 +1,124 @@
+package extract
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/package-url/packageurl-go"
+
+	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/zipdir"
+)
+
+// python reads the metadata of installed distributions: .dist-info/METADATA and .egg-info (PyPA, "Recording installed projects"; setuptools'
+// eggs before it, as folders, single files and zip archives).
+func python() Extractor {
+	return Extractor{
+		ID: "python",
+		Wants: func(e *Entry) bool {
+			switch e.Base {
+			case "METADATA":
+				return strings.HasSuffix(e.Dir, ".dist-info")
+			case "PKG-INFO":
+				return strings.HasSuffix(e.Dir, ".egg-info") || path.Base(e.Dir) == "EGG-INFO"
+			}
+			return strings.HasSuffix(e.Base, ".egg-info") || strings.HasSuffix(e.Base, ".egg")
+		},
+		Read: func(_ context.Context, f *File, out *Output) error {
+			if strings.HasSuffix(f.Name, ".egg") {
+				return pythonEgg(f, out)
+			}
+			var m pythonMetadata
+			if err := f.Lines(maxPythonHeader, m.line); err != nil && !errors.Is(err, errDone) {
+				return err
+			}
+			return m.add(f, out)
+		},
+	}
+}
+
+// maxPythonHeader bounds what is read of one file of metadata, in bytes: the name and the version stand among its first lines.
+const maxPythonHeader = 1 << 20
+
+var errDone = errors.New("done")
+
+// pythonMetadata is the part of the core metadata (PyPA, "Core metadata specifications") that says what is installed.
+type pythonMetadata struct{ name, version string }
+
+// line takes one line of the header; it returns errDone at its end.
+func (m *pythonMetadata) line(line []byte, _ bool) error {
+	if len(line) == 0 {
+		return errDone
+	}
+	key, value, ok := bytes.Cut(line, []byte(":"))
+	if !ok || len(value) > 512 {
+		return nil
+	}
+	switch string(bytes.ToLower(key)) {
+	case "name":
+		m.name = string(bytes.TrimSpace(value))
+	case "version":
+		m.version = string(bytes.TrimSpace(value))
+	}
+	if m.name != "" && m.version != "" {
+		return errDone
+	}
+	return nil
+}
+
+func (m *pythonMetadata) add(f *File, out *Output) error {
+	if m.name == "" || m.version == "" {
+		return fmt.Errorf("metadata without a name or a version: %q %q", m.name, m.version)
+	}
+	name := pythonName(m.name)
+	out.Add(inventory.Package{
+		Ecosystem: inventory.PyPI, Name: name, Version: m.version, Location: rooted(f.Name),
+		PURL: languagePURL(packageurl.TypePyPi, "", name, m.version),
+	})
+	return nil
+}
+
+var pythonSeparators = regexp.MustCompile(`[-_.]+`)
+
+// pythonName is the normal form of a name (PEP 503), by which PyPI and OSV know it.
+func pythonName(name string) string {
+	return strings.ToLower(pythonSeparators.ReplaceAllString(name, "-"))
+}
+
+func pythonEgg(f *File, out *Output) error {
+	a, err := zipdir.Open(f, f.Size)
+	if err != nil {
+		return err
+	}
+	n, found := 0, false
+	err = a.Entries(func(e zipdir.Entry) error {
+		if n++; n > maxArchiveEntries {
+			return fmt.Errorf("more than %d entries", maxArchiveEntries)
+		}
+		if string(e.Name) != "EGG-INFO/PKG-INFO" || found {
+			return nil
+		}
+		found = true
+		j := &jar{}
+		text, err := j.text(a, e)
+		if err != nil {
+			return err
+		}
+		var m pythonMetadata
+		for line := range bytes.Lines(text) {
+			if m.line(bytes.TrimRight(line, "\r\n"), false) != nil {
+				break
+			}
+		}
+		return m.add(f, out)
+	})
+	if err == nil && !found {
+		err = errors.New("an egg without EGG-INFO/PKG-INFO")
+	}
+	return err
+}

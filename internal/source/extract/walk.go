@@ -1,0 +1,229 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+const (
+	maxDepth   = 255       // folders deep; a longer chain is a loop or was made to hurt
+	maxPath    = 4096      // PATH_MAX of Linux, bytes
+	maxFolders = 8_000_000 // of one walk: a file system that does not tell inodes may hold loops that no guard sees
+	batch      = 4096      // names of a folder held at once
+)
+
+// job is a file to be read.
+type job struct {
+	x    *Extractor
+	name string
+}
+
+// walker lists every folder, and hands the files that somebody wants to the readers.
+type walker struct {
+	*run
+	list   []Extractor // those with Wants
+	jobs   chan<- job
+	mounts *mounts
+	seen   map[identity]struct{}
+	full   bool
+	ready  Entry // reused
+}
+
+func (r *run) walk(ctx context.Context) error {
+	jobs := make(chan job, 64)
+	var readers sync.WaitGroup
+	for range r.opts.Workers {
+		readers.Go(func() {
+			for j := range jobs {
+				if ctx.Err() == nil {
+					r.read(ctx, j)
+				}
+			}
+		})
+	}
+	w := &walker{run: r, jobs: jobs, mounts: readMounts(r.host), seen: map[identity]struct{}{}}
+	for _, x := range extractors() {
+		if x.Wants != nil {
+			w.list = append(w.list, x)
+		}
+	}
+	err := w.folder(ctx, "", 0)
+	close(jobs)
+	readers.Wait()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("walk the file system: %w", err)
+	}
+	return nil
+}
+
+// read runs an extractor over one file.
+func (r *run) read(ctx context.Context, j job) {
+	out := &Output{run: r, id: j.x.ID}
+	r.guard(j.x.ID, rooted(j.name), func() error {
+		f, err := r.host.open(j.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // deleted since the folder was listed, on a live host
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if f.Size == 0 {
+			return nil
+		}
+		return j.x.Read(ctx, f, out)
+	})
+	r.merge(out)
+}
+
+// folder lists one folder and those below it. It fails if the walk must end; what else goes wrong is a gap.
+func (w *walker) folder(ctx context.Context, dir string, depth int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	name := dir
+	if dir == "" {
+		name = "."
+	}
+	if m, skip := w.mounts.foreign(rooted(name)); skip {
+		m.record(w.run, rooted(name)) // before it is opened: a network server may be gone, an automounter would mount
+		return nil
+	}
+	f, err := w.host.fsys.Open(name)
+	if err != nil {
+		return w.refuse(dir, err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	enter, err := w.enter(dir, f)
+	if err != nil || !enter {
+		return w.refuse(dir, err)
+	}
+	w.folders++
+	w.opts.OnProgress(int(w.files), rooted(name))
+	list, ok := f.(fs.ReadDirFile)
+	if !ok {
+		return w.refuse(dir, fmt.Errorf("list %s: not a folder", rooted(name)))
+	}
+	for {
+		entries, err := list.ReadDir(batch)
+		if werr := w.entries(ctx, dir, entries, depth); werr != nil {
+			return werr
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return w.refuse(dir, err)
+		case len(entries) == 0:
+			return w.refuse(dir, fmt.Errorf("list %s: the file system returned nothing", rooted(name)))
+		}
+	}
+}
+
+// refuse makes a gap of a folder that cannot be listed. The root itself ends the walk.
+func (w *walker) refuse(dir string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case dir == "" && w.folders <= 1 && w.files == 0:
+		return err
+	case !errors.Is(err, fs.ErrNotExist):
+		w.gap(rooted(dir), "", err.Error())
+	}
+	return nil
+}
+
+// enter says whether an opened folder is walked: not if it was already, or if it is a mount that is not the host's own disk.
+func (w *walker) enter(dir string, f fs.File) (bool, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	id, ok := identify(info)
+	if !ok {
+		return true, nil
+	}
+	if dir == "" {
+		w.mounts.root(id)
+	} else if m, skip := w.mounts.skip(id, dir); skip {
+		m.record(w.run, rooted(dir))
+		return false, nil
+	}
+	if _, had := w.seen[id]; had {
+		if w.mounts.live() { // a bind mount: what it holds was read under its other name
+			w.note(rooted(dir) + ": not entered again, the same folder was walked under another path")
+			return false, nil
+		}
+		return false, errors.New("the folder was already walked under another path: a loop, or a damaged file system")
+	}
+	w.seen[id] = struct{}{}
+	return true, nil
+}
+
+func (w *walker) entries(ctx context.Context, dir string, entries []fs.DirEntry, depth int) error {
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, d := range entries {
+		name := d.Name()
+		if !d.IsDir() {
+			w.files++
+			if d.Type().IsRegular() {
+				w.file(dir, d)
+			}
+			continue
+		}
+		child := path.Join(dir, name)
+		switch {
+		case w.full:
+		case w.excluded(child):
+		case depth >= maxDepth || len(child) > maxPath:
+			w.gap(rooted(child[:min(len(child), maxPath)]), "", fmt.Sprintf("not entered: more than %d folders deep, or a path of more than %d bytes", maxDepth, maxPath))
+		case w.folders >= maxFolders:
+			w.full = true
+			w.gap(rooted(child), "", fmt.Sprintf("the walk ended here: more than %d folders", maxFolders))
+		default:
+			if err := w.folder(ctx, child, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// file hands a file to the first extractor that wants it.
+func (w *walker) file(dir string, d fs.DirEntry) {
+	w.ready = Entry{Dir: dir, Base: d.Name(), entry: d}
+	e := &w.ready
+	for i := range w.list {
+		if !w.list[i].Wants(e) {
+			continue
+		}
+		name := e.Path()
+		if !w.excluded(name) {
+			w.jobs <- job{&w.list[i], name}
+		}
+		return
+	}
+	if e.err != nil && !errors.Is(e.err, fs.ErrNotExist) {
+		w.gap(rooted(e.Path()), "", e.err.Error())
+	}
+}
+
+func (w *walker) excluded(name string) bool {
+	for _, pattern := range w.opts.Exclude {
+		if ok, err := path.Match(pattern, "/"+name); err != nil || ok { // a pattern that cannot be read was refused by Extract
+			w.gap("/"+name, "", "excluded by "+pattern)
+			return true
+		}
+	}
+	return false
+}
