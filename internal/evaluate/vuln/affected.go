@@ -31,7 +31,8 @@ func judge(row *advisory.Row, installed string, v version.Version, scheme versio
 }
 
 // judgeRange finds the last event at or before the version: the version is affected if that event introduces. Events need not be in
-// order, and "0" comes before every version.
+// order, and "0" comes before every version. Of two events at one version the one listed later counts: RUSTSEC-2024-0399 writes
+// "introduced 0.23.0, fixed 0.23.0" for an empty interval.
 func judgeRange(r *advisory.Range, installed string, v version.Version, scheme version.Scheme) (verdict, error) {
 	last := -1
 	var lastAt version.Version
@@ -68,7 +69,7 @@ func judgeRange(r *advisory.Range, installed string, v version.Version, scheme v
 		if c, err = lastAt.Compare(at); err != nil {
 			return verdict{}, err
 		}
-		if c < 0 || c == 0 && e.Introduced != "" {
+		if c <= 0 {
 			last, lastAt = i, nil
 		}
 	}
@@ -166,4 +167,13 @@ func rangeText(r *advisory.Range) string {
 		b.WriteString(eventVersion(e))
 	}
 	return b.String()
+}
+
+// compareFixed orders a hit's fixed version against another.
+func compareFixed(h *Hit, other string) (int, error) {
+	s, ok := version.Of(string(h.Package.Ecosystem))
+	if !ok {
+		return 0, version.ErrUnreadable
+	}
+	return s.Compare(h.Fixed, other)
 }

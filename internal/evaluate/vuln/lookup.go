@@ -8,8 +8,9 @@ import "hinomi/internal/advisory"
 
 // Lookup is what matching needs to know of advisories. store/advisorydb provides it. Implementations are safe for concurrent use.
 type Lookup interface {
-	// Affected returns the rows of one package, in any order; none if no advisory names it.
-	Affected(at advisory.Coordinate) ([]advisory.Row, error)
+	// Affected calls visit with each row of one package, in any order; never if no advisory names it. The row and its ranges are used
+	// again for the next one: visit keeps none of it but the texts and the severities.
+	Affected(at advisory.Coordinate, visit func(*advisory.Row)) error
 	// Advisory returns a document without its affected packages and long text. The caller must not change it.
 	Advisory(doc advisory.Doc) (*advisory.Advisory, error)
 	// Text returns the long text of a document: its details.

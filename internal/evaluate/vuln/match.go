@@ -16,7 +16,7 @@ import (
 func Match(inv *inventory.Inventory, db Lookup, o Options) Result {
 	m := &matcher{
 		inv: inv, db: db, o: o, docs: map[advisory.Doc]*advisory.Advisory{}, cves: map[advisory.Doc][]string{},
-		missing: map[missingKey]*NotAssessed{}, used: map[string]bool{},
+		missing: map[missingKey]*NotAssessed{}, used: map[string]bool{}, rules: map[inventory.Ecosystem]rule{},
 	}
 	if m.o.StaleAfter <= 0 {
 		m.o.StaleAfter = DefaultStaleAfter
@@ -24,11 +24,11 @@ func Match(inv *inventory.Inventory, db Lookup, o Options) Result {
 	if m.o.States == nil {
 		m.o.States = DefaultPolicy()
 	}
-	m.cover = coverOf(db.Feeds())
+	m.cover = coverOf(db.Feeds(), m.o)
 	m.res.Counts.Packages = len(inv.Packages)
 	m.system()
-	for i := range inv.Packages {
-		m.judge(&inv.Packages[i])
+	for _, p := range sorted(inv.Packages) {
+		m.judge(p)
 	}
 	m.gaps()
 	return m.finish()
@@ -48,7 +48,8 @@ type matcher struct {
 	inv   *inventory.Inventory
 	db    Lookup
 	o     Options
-	cover map[string][]advisory.Feed // by ecosystem with release
+	cover map[string]*coverage // by ecosystem with release
+	rules map[inventory.Ecosystem]rule
 	res   Result
 
 	distro   distro
@@ -60,6 +61,7 @@ type matcher struct {
 	cves    map[advisory.Doc][]string
 	missing map[missingKey]*NotAssessed
 	used    map[string]bool // names of feeds
+	seen    []advisory.Doc  // documents that matched the package at hand
 }
 
 type missingKey struct {
@@ -77,12 +79,67 @@ func (m *matcher) note(n NotAssessed) {
 	m.missing[k] = &n
 }
 
+// sorted returns the packages in the order of the result.
+func sorted(l []inventory.Package) []*inventory.Package {
+	out := make([]*inventory.Package, len(l))
+	for i := range l {
+		out[i] = &l[i]
+	}
+	slices.SortStableFunc(out, func(a, b *inventory.Package) int {
+		return cmp.Or(
+			strings.Compare(string(a.Ecosystem), string(b.Ecosystem)), strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version),
+			strings.Compare(a.Location, b.Location),
+		)
+	})
+	return out
+}
+
+// rule is what an ecosystem needs to be judged.
+type rule struct {
+	scheme  version.Scheme
+	known   bool
+	system  bool // a distribution's: judged by the operating system's release
+	feedFor []string
+}
+
+// ruleOf returns the rule of an ecosystem, worked out once.
+func (m *matcher) ruleOf(e inventory.Ecosystem) rule {
+	r, ok := m.rules[e]
+	if ok {
+		return r
+	}
+	r.scheme, r.known = version.Of(string(e))
+	r.system = isDistribution(e)
+	r.feedFor = []string{string(e)}
+	if r.system && m.distro.ecosystem == e {
+		r.feedFor = nil
+		for _, release := range m.releases {
+			r.feedFor = append(r.feedFor, advisory.JoinEcosystem(string(e), release))
+		}
+	}
+	m.rules[e] = r
+	return r
+}
+
+// coverage is what the feeds say of themselves for one ecosystem and release.
+type coverage struct {
+	feeds           []advisory.Feed
+	complete, fresh bool
+}
+
 // coverOf says which feeds speak for which ecosystem and release.
-func coverOf(feeds []advisory.Feed) map[string][]advisory.Feed {
-	out := map[string][]advisory.Feed{}
+func coverOf(feeds []advisory.Feed, o Options) map[string]*coverage {
+	out := map[string]*coverage{}
 	for _, f := range feeds {
 		for _, e := range f.Ecosystems {
-			out[e] = append(out[e], f)
+			c := out[e]
+			if c == nil {
+				c = &coverage{}
+				out[e] = c
+			}
+			c.feeds = append(c.feeds, f)
+			c.complete = c.complete || f.Complete
+			c.fresh = c.fresh || !stale(f, o)
 		}
 	}
 	return out
@@ -110,35 +167,35 @@ func (m *matcher) system() {
 // judge judges one package.
 func (m *matcher) judge(p *inventory.Package) {
 	switch {
-	case p.OwnedBy != "" && !isDistribution(p.Ecosystem):
+	case p.OwnedBy != "" && !m.ruleOf(p.Ecosystem).system:
 		m.res.Counts.Suppressed++
 		return
 	case strings.Contains(p.Status, "config-files") || strings.Contains(p.Status, "not-installed"):
 		m.res.Counts.NotInstalled++
 		return
 	}
-	scheme, ok := version.Of(string(p.Ecosystem))
-	if !ok {
+	r := m.ruleOf(p.Ecosystem)
+	if !r.known {
 		m.skip(p, NotAssessed{Reason: UnknownEcosystem, Detail: "hinomi has no rule for its versions"})
 		return
 	}
 	releases := []string{""}
-	if isDistribution(p.Ecosystem) {
+	if r.system {
 		if m.releases == nil || m.distro.ecosystem != p.Ecosystem {
-			m.skip(p, m.unplaced(p))
+			m.skip(p, m.unplaced())
 			return
 		}
 		releases = m.releases
 	}
-	if !m.covered(p, releases[0]) {
+	if !m.covered(p, r.feedFor) {
 		return
 	}
 	m.res.Counts.Assessed++
-	m.lookUp(p, scheme, releases)
+	m.lookUp(p, r, releases)
 }
 
 // unplaced says why a distribution's package has no release.
-func (m *matcher) unplaced(*inventory.Package) NotAssessed {
+func (m *matcher) unplaced() NotAssessed {
 	if m.releases == nil {
 		return NotAssessed{Reason: m.why, Detail: m.whyText}
 	}
@@ -152,25 +209,29 @@ func (m *matcher) skip(p *inventory.Package, n NotAssessed) {
 	m.note(n)
 }
 
-// covered reports whether a feed speaks for the package's ecosystem and release, and notes what is missing, partial or stale.
-func (m *matcher) covered(p *inventory.Package, release string) bool {
-	name := advisory.JoinEcosystem(string(p.Ecosystem), release)
-	feeds := m.cover[name]
-	if len(feeds) == 0 {
-		m.skip(p, NotAssessed{Reason: FeedMissing, Ecosystem: name, Detail: "no loaded feed speaks for it"})
+// covered reports whether a feed speaks for one of the names of a package's ecosystem and release, and notes what is missing, partial or
+// stale. The first name must be known for most distributions; Red Hat's and SUSE's products each have some of the names only.
+func (m *matcher) covered(p *inventory.Package, names []string) bool {
+	var c *coverage
+	name := names[0]
+	for _, n := range names {
+		if got := m.cover[n]; got != nil {
+			c, name = got, n
+			break
+		}
+	}
+	if c == nil {
+		m.skip(p, NotAssessed{Reason: FeedMissing, Ecosystem: names[0], Detail: "no loaded feed speaks for it"})
 		return false
 	}
-	complete, fresh := false, false
-	for _, f := range feeds {
-		complete = complete || f.Complete
-		fresh = fresh || !stale(f, m.o)
-		m.used[f.Name] = true
+	for i := range c.feeds {
+		m.used[c.feeds[i].Name] = true
 	}
-	if !complete {
-		m.note(NotAssessed{Reason: FeedIncomplete, Ecosystem: name, Packages: 1, Detail: feeds[0].Name + " is a subset: what it does not say proves nothing"})
+	if !c.complete {
+		m.note(NotAssessed{Reason: FeedIncomplete, Ecosystem: name, Packages: 1, Detail: c.feeds[0].Name + " is a subset: what it does not say proves nothing"})
 	}
-	if !fresh {
-		m.note(NotAssessed{Reason: FeedStale, Ecosystem: name, Packages: 1, Detail: staleText(feeds[0])})
+	if !c.fresh {
+		m.note(NotAssessed{Reason: FeedStale, Ecosystem: name, Packages: 1, Detail: staleText(c.feeds[0])})
 	}
 	return true
 }
@@ -190,10 +251,10 @@ func staleText(f advisory.Feed) string {
 type candidate struct{ name, version string }
 
 // candidates returns the names by which the package's advisories may speak of it.
-func (m *matcher) candidates(p *inventory.Package) []candidate {
+func (m *matcher) candidates(p *inventory.Package, r rule) (out [2]candidate, n int) {
 	own := candidate{advisory.CanonicalName(string(p.Ecosystem), p.Name), p.Version}
-	if !isDistribution(p.Ecosystem) || m.distro.naming == binary || p.SourceName == "" {
-		return []candidate{own}
+	if !r.system || m.distro.naming == binary || p.SourceName == "" {
+		return [2]candidate{own}, 1
 	}
 	src := candidate{p.SourceName, cmp.Or(p.SourceVersion, p.Version)}
 	// A source rpm's file name, which is all that the rpm database keeps of it, has no epoch; the build's own is the nearest to it.
@@ -201,73 +262,71 @@ func (m *matcher) candidates(p *inventory.Package) []candidate {
 		src.version = epoch + ":" + src.version
 	}
 	if m.distro.naming == source || src.name == own.name {
-		return []candidate{src}
+		return [2]candidate{src}, 1
 	}
-	return []candidate{src, own}
+	return [2]candidate{src, own}, 2
 }
 
 // lookUp judges a package against all rows that speak of it.
-func (m *matcher) lookUp(p *inventory.Package, scheme version.Scheme, releases []string) {
-	var seen []advisory.Doc
+func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
+	m.seen = m.seen[:0]
 	before := len(m.res.Matches)
-	unreadable := false
-	for _, c := range m.candidates(p) {
-		v, err := scheme.Parse(c.version)
-		if err != nil {
-			unreadable = true
+	names, n := m.candidates(p, r)
+	for _, c := range names[:n] {
+		v, err := r.scheme.Parse(c.version)
+		unreadable := err != nil
+		if unreadable {
 			m.note(NotAssessed{Reason: VersionUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
 		}
-		for _, release := range releases {
+		for j, release := range releases {
 			at := advisory.Coordinate{Ecosystem: string(p.Ecosystem), Release: release, Package: c.name}
-			rows, err := m.db.Affected(at)
+			err := m.db.Affected(at, func(row *advisory.Row) {
+				if unreadable {
+					row.Ranges = nil // the list of versions still holds
+				}
+				m.row(p, row, c, v, r, r.feedFor[j])
+			})
 			if err != nil {
 				m.note(NotAssessed{Reason: LookupFailed, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
-				continue
-			}
-			for i := range rows {
-				if unreadable {
-					rows[i].Ranges = nil // the list of versions still holds
-				}
-				if doc, ok := m.row(p, &rows[i], c, v, scheme, seen); ok {
-					seen = append(seen, doc)
-				}
 			}
 		}
 	}
-	if len(m.res.Matches) > before {
+	found := m.res.Matches[before:]
+	if len(found) > 0 {
 		m.res.Counts.Vulnerable++
 	}
+	slices.SortStableFunc(found, func(a, b Hit) int { return strings.Compare(a.Advisory.ID, b.Advisory.ID) })
 }
 
-// row judges one row; ok says that it gave a match.
-func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v version.Version, scheme version.Scheme, seen []advisory.Doc) (doc advisory.Doc, ok bool) {
-	if !archFits(row.Arches, p.Arch) || slices.Contains(seen, row.Doc) {
-		return 0, false
+// row judges one row and keeps it if it is true of the package.
+func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v version.Version, r rule, ecosystem string) {
+	if !archFits(row.Arches, p.Arch) || slices.Contains(m.seen, row.Doc) {
+		return
 	}
-	out, err := judge(row, c.version, v, scheme)
+	out, err := judge(row, c.version, v, r.scheme)
 	if err != nil {
 		m.note(NotAssessed{Reason: RangeUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: m.docName(row.Doc) + ": " + err.Error()})
-		return 0, false
+		return
 	}
 	if !out.affected {
-		return 0, false
+		return
 	}
 	if row.Withdrawn {
 		m.res.Counts.Withdrawn++
-		return 0, false
+		return
 	}
 	a, cves, err := m.document(row.Doc)
 	if err != nil {
 		m.note(NotAssessed{Reason: LookupFailed, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
-		return 0, false
+		return
 	}
 	m.used[a.Source] = true
 	m.res.Matches = append(m.res.Matches, Hit{
-		Package: p, Doc: row.Doc, Advisory: a, Ecosystem: advisory.JoinEcosystem(row.Ecosystem, row.Release), Name: row.Package, Version: c.version,
+		Package: p, Doc: row.Doc, Advisory: a, Ecosystem: ecosystem, Name: row.Package, Version: c.version,
 		CVEs: cves, State: row.State, Fixed: out.fixed, Comparison: out.comparison, Range: out.ranges, Kind: a.Kind, Severity: row.Severity,
 		Dismissed: m.dismiss(p, row, a, cves),
 	})
-	return row.Doc, true
+	m.seen = append(m.seen, row.Doc)
 }
 
 // dismiss returns why a true comparison is still no vulnerability of this host, "" if it is one.
@@ -344,15 +403,9 @@ func (m *matcher) gaps() {
 
 // finish sorts the result, so that equal inventories give equal results.
 func (m *matcher) finish() Result {
-	for _, match := range m.res.Matches {
-		m.res.Counts.count(match.Dismissed)
+	for i := range m.res.Matches {
+		m.res.Counts.count(m.res.Matches[i].Dismissed)
 	}
-	slices.SortStableFunc(m.res.Matches, func(a, b Hit) int {
-		return cmp.Or(
-			cmp.Compare(a.Package.Ecosystem, b.Package.Ecosystem), cmp.Compare(a.Package.Name, b.Package.Name),
-			cmp.Compare(a.Package.Version, b.Package.Version), cmp.Compare(a.Package.Location, b.Package.Location), cmp.Compare(a.Advisory.ID, b.Advisory.ID),
-		)
-	})
 	for _, k := range slices.SortedFunc(maps.Keys(m.missing), func(a, b missingKey) int {
 		return cmp.Or(
 			cmp.Compare(a.reason, b.reason), cmp.Compare(a.ecosystem, b.ecosystem), cmp.Compare(a.pkg, b.pkg), cmp.Compare(a.ver, b.ver), cmp.Compare(a.detail, b.detail),

@@ -34,9 +34,11 @@ func unixOf(t time.Time) int64 {
 	return t.Unix()
 }
 
-// decoder takes plain values from a buffer. The first fault stays in err and everything after it is zero.
+// decoder takes plain values from a buffer. The first fault stays in err and everything after it is zero. Its strings are parts of one copy
+// of the buffer, made with the first of them: a lookup is one allocation for all of its texts.
 type decoder struct {
 	b   []byte
+	s   string // the copy: its end is where b ends
 	err error
 }
 
@@ -99,7 +101,22 @@ func (d *decoder) bytes() []byte {
 	return v
 }
 
-func (d *decoder) string() string { return string(d.bytes()) }
+func (d *decoder) string() string {
+	if d.s == "" {
+		d.s = string(d.b)
+	}
+	before := len(d.b)
+	n := len(d.bytes())
+	if d.err != nil || n == 0 {
+		return ""
+	}
+	end := len(d.s) - len(d.b)
+	if end < n || before > len(d.s) {
+		d.fail()
+		return ""
+	}
+	return d.s[end-n : end]
+}
 
 // count returns the length of a list; each of its elements takes at least one byte, so a longer one than the rest is a fault.
 func (d *decoder) count() int {
@@ -197,32 +214,32 @@ func (e *encoder) row(r *advisory.Row) {
 	e.severities(r.Severity)
 }
 
-func (d *decoder) row() advisory.Row {
-	var r advisory.Row
-	r.Doc = advisory.Doc(d.uint())
-	r.Withdrawn = d.byte()&1 != 0
-	r.State = stateOf(d.bytes())
-	if n := d.count(); n > 0 {
-		r.Ranges = make([]advisory.Range, n)
-	}
-	for i := range r.Ranges {
-		r.Ranges[i].Type = rangeType(d.bytes())
-		if n := d.count(); n > 0 {
-			r.Ranges[i].Events = make([]advisory.Event, n)
+// row reads a row into r, whose ranges and events it uses again.
+func (d *decoder) row(r *advisory.Row) {
+	ranges := r.Ranges[:0]
+	*r = advisory.Row{Doc: advisory.Doc(d.uint() & math.MaxUint32), Withdrawn: d.byte()&1 != 0}
+	r.State = advisory.State(d.string())
+	for n := d.count(); n > 0 && d.err == nil; n-- {
+		var events []advisory.Event
+		if len(ranges) < cap(ranges) {
+			events = ranges[:len(ranges)+1][len(ranges)].Events[:0]
 		}
-		for j := range r.Ranges[i].Events {
-			d.event(&r.Ranges[i].Events[j])
+		g := advisory.Range{Type: d.string()}
+		for k := d.count(); k > 0 && d.err == nil; k-- {
+			events = append(events, d.event())
 		}
+		g.Events = events
+		ranges = append(ranges, g)
 	}
+	r.Ranges = ranges
 	r.Versions = d.strings()
 	r.Arches = d.strings()
 	r.Module = d.string()
 	r.Repo = d.string()
 	r.Severity = d.severities()
-	return r
 }
 
-func (d *decoder) event(v *advisory.Event) {
+func (d *decoder) event() (v advisory.Event) {
 	switch d.byte() {
 	case eventIntroduced:
 		v.Introduced = d.zero()
@@ -235,36 +252,16 @@ func (d *decoder) event(v *advisory.Event) {
 	default:
 		d.fail()
 	}
+	return v
 }
 
 // zero returns a string without an allocation for the commonest one, "0".
 func (d *decoder) zero() string {
-	b := d.bytes()
-	if len(b) == 1 && b[0] == '0' {
+	if len(d.b) > 1 && d.b[0] == 1 && d.b[1] == '0' {
+		d.b = d.b[2:]
 		return "0"
 	}
-	return string(b)
-}
-
-// stateOf and rangeType return the constants for the words that are ours or the schema's, without an allocation.
-func stateOf(b []byte) advisory.State {
-	if len(b) == 0 {
-		return ""
-	}
-	if string(b) == string(advisory.StateFixed) {
-		return advisory.StateFixed
-	}
-	return advisory.State(b)
-}
-
-func rangeType(b []byte) string {
-	switch string(b) {
-	case "ECOSYSTEM":
-		return "ECOSYSTEM"
-	case "SEMVER":
-		return "SEMVER"
-	}
-	return string(b)
+	return d.string()
 }
 
 // document appends an advisory without its affected packages; its text lies at place n of a block.

@@ -177,20 +177,24 @@ func (db *DB) section(i int) []byte {
 	return db.data[s.off : s.off+s.len]
 }
 
-// Affected returns the rows of one package, in the order of import. Their Ecosystem, Release and Package are those asked for.
-func (db *DB) Affected(at advisory.Coordinate) ([]advisory.Row, error) {
+// Affected calls visit with each row of one package, in the order of import. Their Ecosystem, Release and Package are those asked for.
+// The row is used again for the next one: visit may keep its texts, severities, versions and architectures, but not the row or its ranges.
+func (db *DB) Affected(at advisory.Coordinate, visit func(*advisory.Row)) error {
 	var buf [160]byte
 	payload, err := db.find(packageKey(buf[:0], at.Ecosystem, at.Release, at.Package))
 	if err != nil || payload == nil {
-		return nil, db.fault(err, "look up "+at.Package)
+		return db.fault(err, "look up "+at.Package)
 	}
 	d := decoder{b: payload}
-	rows := make([]advisory.Row, d.count())
-	for i := range rows {
-		rows[i] = d.row()
-		rows[i].Ecosystem, rows[i].Release, rows[i].Package = at.Ecosystem, at.Release, at.Package
+	var row advisory.Row
+	for n := d.count(); n > 0 && d.err == nil; n-- {
+		d.row(&row)
+		if d.err == nil {
+			row.Ecosystem, row.Release, row.Package = at.Ecosystem, at.Release, at.Package
+			visit(&row)
+		}
 	}
-	return rows, db.fault(d.err, "look up "+at.Package)
+	return db.fault(d.err, "look up "+at.Package)
 }
 
 // fault says in which file and while doing what an error arose.

@@ -1,0 +1,340 @@
+package vuln
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hinomi/internal/advisory"
+	"hinomi/internal/asset"
+	"hinomi/internal/finding"
+	"hinomi/internal/inventory"
+)
+
+// Findings turns a result into findings of one asset.
+//
+// There is one finding for each vulnerability of each source package: the binary packages built from one source, and one library at several
+// paths, share it and stand in its vulnerablePackages, as in Amazon Inspector. The line is drawn at the source package because that is what
+// an update replaces: a CVE in two unrelated packages is mended, and its findings close, in two acts. Where the source is not known (an SBOM
+// seldom names it) the package stands for itself. Errata without a CVE and other dismissed matches give none.
+func Findings(res *Result, ref asset.Ref, db Lookup, now time.Time) ([]finding.Finding, error) {
+	groups := map[groupKey]*group{}
+	var order []groupKey
+	for i := range res.Matches {
+		h := &res.Matches[i]
+		if h.Dismissed != "" {
+			continue
+		}
+		ids := h.CVEs
+		if len(ids) == 0 {
+			ids = []string{h.Advisory.ID}
+		}
+		for _, id := range ids {
+			k := groupKey{h.Package.Ecosystem, sourceOf(h.Package), id}
+			g := groups[k]
+			if g == nil {
+				g = &group{}
+				groups[k] = g
+				order = append(order, k)
+			}
+			g.hits = append(g.hits, h)
+		}
+	}
+	b := findingBuilder{ref: ref, db: db, now: now, cves: map[string]known{}, texts: map[advisory.Doc]string{}}
+	out := make([]finding.Finding, 0, len(order)+1)
+	for _, k := range order {
+		f, err := b.build(k, groups[k])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	if res.EndOfLife != nil {
+		out = append(out, endFinding(res.EndOfLife, ref, now))
+	}
+	slices.SortStableFunc(out, func(a, c finding.Finding) int {
+		return cmp.Or(cmp.Compare(c.Severity.Rank(), a.Severity.Rank()), cmp.Compare(a.Title, c.Title), cmp.Compare(a.ID, c.ID))
+	})
+	return out, nil
+}
+
+type groupKey struct {
+	ecosystem inventory.Ecosystem
+	source    string
+	id        string // the CVE, or the advisory where it names none
+}
+
+type group struct{ hits []*Hit }
+
+// sourceOf names what an update replaces.
+func sourceOf(p *inventory.Package) string { return cmp.Or(p.SourceName, p.Name) }
+
+type known struct {
+	cve advisory.CVE
+	ok  bool
+}
+
+type findingBuilder struct {
+	ref   asset.Ref
+	db    Lookup
+	now   time.Time
+	cves  map[string]known
+	texts map[advisory.Doc]string
+}
+
+func (b *findingBuilder) cve(id string) (known, error) {
+	k, ok := b.cves[id]
+	if ok || !strings.HasPrefix(id, "CVE-") {
+		return k, nil
+	}
+	var err error
+	if k.cve, k.ok, err = b.db.CVE(id); err != nil {
+		return k, err
+	}
+	b.cves[id] = k
+	return k, nil
+}
+
+// build makes one finding.
+func (b *findingBuilder) build(k groupKey, g *group) (finding.Finding, error) {
+	c, err := b.cve(k.id)
+	if err != nil {
+		return finding.Finding{}, err
+	}
+	first := g.hits[0]
+	p := &finding.Package{
+		VulnerabilityID: k.id, Source: first.Advisory.Source, Packages: vulnerablePackages(g.hits), CWEs: cwes(g.hits, c.cve),
+		Published: first.Advisory.Published, VendorSeverity: first.Advisory.Word,
+	}
+	if len(first.Advisory.URLs) > 0 {
+		p.SourceURL = first.Advisory.URLs[0]
+	}
+	for _, h := range g.hits {
+		add(&p.Advisories, h.Advisory.ID)
+		for _, id := range append(slices.Clone(h.CVEs), h.Advisory.Aliases...) {
+			if id != k.id {
+				add(&p.Related, id)
+			}
+		}
+	}
+	slices.Sort(p.Related)
+	slices.Sort(p.Advisories)
+	p.FixAvailable = fixAvailable(p.Packages)
+	exploitation(p, c)
+	gr := b.severity(p, g.hits, c)
+	p.SeveritySource = gr.source
+	text, err := b.describe(first, c)
+	if err != nil {
+		return finding.Finding{}, err
+	}
+	return finding.Finding{
+		ID:   finding.Fingerprint(finding.PackageVulnerability, b.ref, string(k.ecosystem), k.source, k.id),
+		Type: finding.PackageVulnerability, Title: k.id + " - " + names(p.Packages), Description: text, Severity: gr.severity, Score: gr.score,
+		Resource: b.ref, Package: p, Remediation: remedy(p.Packages), Why: reasons(g.hits), Status: finding.Active, FirstSeen: b.now, LastSeen: b.now,
+	}, nil
+}
+
+// severity grades a finding and keeps all scores beside.
+func (b *findingBuilder) severity(p *finding.Package, hits []*Hit, c known) graded {
+	var vendor, shared []finding.CVSS
+	word, wordSource := "", ""
+	notice := true
+	for _, h := range hits {
+		vendor = append(vendor, scores(h.Severity, h.Advisory.Source)...)
+		if len(h.CVEs) <= 1 {
+			vendor = append(vendor, scores(h.Advisory.Severity, h.Advisory.Source)...)
+		} else {
+			shared = append(shared, scores(h.Advisory.Severity, h.Advisory.Source)...)
+		}
+		for _, s := range slices.Concat(h.Severity, h.Advisory.Severity) {
+			if _, ok := wordSeverity(s.Score); ok && word == "" { // Ubuntu writes its priority so
+				word, wordSource = s.Score, h.Advisory.Source
+			}
+		}
+		if word == "" {
+			word, wordSource = h.Advisory.Word, h.Advisory.Source
+		}
+		notice = notice && h.Kind != "" && h.Kind != "unsound"
+	}
+	record := scores(c.cve.Severity, "CVE record")
+	for _, s := range slices.Concat(vendor, record, shared) {
+		if !slices.Contains(p.CVSS, s) {
+			p.CVSS = append(p.CVSS, s)
+		}
+	}
+	if notice {
+		return graded{finding.Informational, 0, hits[0].Advisory.Source + " (" + hits[0].Kind + ")"}
+	}
+	return grade(vendor, record, shared, word, wordSource)
+}
+
+// exploitation copies what is known of exploits. KEV or CISA's decision "poc" or "active" mean that one is to be had.
+func exploitation(p *finding.Package, c known) {
+	if e := c.cve.EPSS; e != nil {
+		p.EPSS, p.EPSSPercentile = e.Score, e.Percentile
+	}
+	if k := c.cve.KEV; k != nil {
+		p.KEVAdded, p.KEVDue, p.ExploitAvailable = k.Added, k.Due, "YES"
+	}
+	if s := c.cve.SSVC; s != nil {
+		p.SSVC = s.Exploitation
+		switch {
+		case s.Exploitation == "poc" || s.Exploitation == "active":
+			p.ExploitAvailable = "YES"
+		case p.ExploitAvailable == "":
+			p.ExploitAvailable = "NO"
+		}
+	}
+}
+
+// describe returns the CVE's own description, else the advisory's text.
+func (b *findingBuilder) describe(h *Hit, c known) (string, error) {
+	if c.cve.Description != "" {
+		return c.cve.Description, nil
+	}
+	if text, ok := b.texts[h.Doc]; ok {
+		return text, nil
+	}
+	text, err := b.db.Text(h.Doc)
+	if err != nil {
+		return "", err
+	}
+	text = cmp.Or(strings.TrimSpace(text), h.Advisory.Summary)
+	b.texts[h.Doc] = text
+	return text, nil
+}
+
+// vulnerablePackages lists the packages of a group once each, with the fix that ends all advisories of the group for it: the last one named.
+func vulnerablePackages(hits []*Hit) []finding.VulnerablePackage {
+	var out []finding.VulnerablePackage
+	at := map[*inventory.Package]int{}
+	for _, h := range hits {
+		i, ok := at[h.Package]
+		if !ok {
+			p := h.Package
+			i = len(out)
+			at[p] = i
+			out = append(out, finding.VulnerablePackage{
+				Ecosystem: string(p.Ecosystem), Name: p.Name, Version: p.Version, Arch: p.Arch, SourceName: p.SourceName, Path: p.Location,
+				PURL: p.PURL, FixedVersion: h.Fixed,
+			})
+			continue
+		}
+		out[i].FixedVersion = later(h, out[i].FixedVersion)
+	}
+	return out
+}
+
+// later returns the later of two fixed versions; none if either is none, because one advisory is then still open.
+func later(h *Hit, fixed string) string {
+	if h.Fixed == "" || fixed == "" {
+		return ""
+	}
+	if c, err := compareFixed(h, fixed); err == nil && c > 0 {
+		return h.Fixed
+	}
+	return fixed
+}
+
+func fixAvailable(l []finding.VulnerablePackage) string {
+	fixed := 0
+	for _, p := range l {
+		if p.FixedVersion != "" {
+			fixed++
+		}
+	}
+	switch fixed {
+	case 0:
+		return "NO"
+	case len(l):
+		return "YES"
+	}
+	return "PARTIAL"
+}
+
+func cwes(hits []*Hit, c advisory.CVE) []string {
+	var out []string
+	for _, h := range hits {
+		for _, w := range h.Advisory.CWEs {
+			add(&out, w)
+		}
+	}
+	for _, w := range c.CWEs {
+		add(&out, w)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func add(l *[]string, s string) {
+	if s != "" && !slices.Contains(*l, s) {
+		*l = append(*l, s)
+	}
+}
+
+// maxNames is how many packages a title or a remedy names before it counts the rest.
+const maxNames = 3
+
+// names lists the packages of a title: "openssl, openssl-libs and 4 more".
+func names(l []finding.VulnerablePackage) string {
+	var n []string
+	for _, p := range l {
+		add(&n, p.Name)
+	}
+	if len(n) > maxNames+1 {
+		return strings.Join(n[:maxNames], ", ") + fmt.Sprintf(" and %d more", len(n)-maxNames)
+	}
+	return strings.Join(n, ", ")
+}
+
+// remedy says what to update to what.
+func remedy(l []finding.VulnerablePackage) string {
+	var n []string
+	for _, p := range l {
+		if p.FixedVersion != "" {
+			add(&n, p.Name+" to "+p.FixedVersion)
+		}
+	}
+	switch {
+	case len(n) == 0:
+		return "No fixed version is published yet."
+	case len(n) > maxNames+1:
+		return "Update " + strings.Join(n[:maxNames], ", ") + fmt.Sprintf(" and %d more packages.", len(n)-maxNames)
+	}
+	return "Update " + strings.Join(n, ", ") + " or later."
+}
+
+// reasons explains the finding: what was compared, by which advisory, for which packages. Equal comparisons are told once.
+func reasons(hits []*Hit) []string {
+	var out []string
+	at := map[string][]string{}
+	for _, h := range hits {
+		k := h.Advisory.ID + " (" + h.Ecosystem + ", " + h.Name + "): " + h.Comparison + "; range: " + h.Range
+		if _, ok := at[k]; !ok {
+			out = append(out, k)
+		}
+		at[k] = append(at[k], cmp.Or(h.Package.Location, h.Package.Name))
+	}
+	for i, k := range out {
+		l := slices.Compact(slices.Sorted(slices.Values(at[k])))
+		if len(l) > maxNames {
+			l = append(l[:maxNames:maxNames], fmt.Sprintf("%d more", len(l)-maxNames))
+		}
+		out[i] = k + "; in " + strings.Join(l, ", ")
+	}
+	return out
+}
+
+// endFinding makes the finding of a system that is no longer supported. Amazon Inspector makes one of severity Critical, too (user guide,
+// "Discontinued operating systems").
+func endFinding(e *EndOfLife, ref asset.Ref, now time.Time) finding.Finding {
+	name := cmp.Or(e.OS.PrettyName, e.OS.ID+" "+e.OS.VersionID)
+	return finding.Finding{
+		ID:   finding.Fingerprint(finding.EndOfLife, ref, e.OS.ID, e.Lifecycle.Release),
+		Type: finding.EndOfLife, Title: name + " is no longer supported", Severity: finding.Critical, Resource: ref,
+		Description: "The publisher no longer mends this system: vulnerabilities found from now on stay open, and may not even be announced for it.",
+		Remediation: "Move to a supported release.", Why: []string{e.Detail}, Status: finding.Active, FirstSeen: now, LastSeen: now,
+	}
+}
