@@ -26,12 +26,7 @@ func (db *DB) Backup(ctx context.Context, to string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
-	// A connection of its own: the copy may take minutes, and those for writing and reading are needed. VACUUM INTO fills an empty file.
-	write, read, err := openSQLite(db.path, 1)
-	if err == nil {
-		_, err = write.ExecContext(ctx, `VACUUM INTO $1`, to)
-		err = errors.Join(err, write.Close(), read.Close())
-	}
+	err = copyFile(ctx, db.path, to)
 	if err == nil {
 		err = check(ctx, to)
 	}
@@ -55,20 +50,24 @@ func Restore(ctx context.Context, url, from string) error {
 		return err
 	}
 	tmp := path + ".restoring"
-	write, read, err := openSQLite(from, 1)
-	if err != nil {
-		return fmt.Errorf("restore from %s: %w", from, err)
-	}
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return errors.Join(err, write.Close(), read.Close())
+		return fmt.Errorf("clear the way for the backup: %w", err)
 	}
-	if err := private(tmp); err == nil {
-		_, err = read.ExecContext(ctx, `VACUUM INTO $1`, tmp)
+	err := private(tmp)
+	if err == nil {
+		err = copyFile(ctx, from, tmp)
 	}
-	if err = errors.Join(err, write.Close(), read.Close()); err != nil {
-		return fmt.Errorf("restore from %s: %w", from, err)
+	if err == nil {
+		err = check(ctx, tmp)
 	}
-	if err := os.Rename(path, path+".before-restore"); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil {
+		return errors.Join(fmt.Errorf("restore from %s: %w", from, err), os.Remove(tmp))
+	}
+	kept := path + ".before-restore"
+	if err := os.Remove(kept); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("clear the way for the database that was there: %w", err)
+	}
+	if err := os.Link(path, kept); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("keep the database that was there: %w", err)
 	}
 	if err := os.Rename(tmp, path); err != nil {
@@ -82,17 +81,17 @@ func unused(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	write, read, err := openSQLite(path, 1)
+	db, err := openFile(path)
 	if err != nil {
 		return fmt.Errorf("look at %s: %w", path, err)
 	}
 	// Leaving WAL mode needs the database for oneself alone (sqlite.org/wal.html).
 	var mode string
-	_, err = write.ExecContext(ctx, `PRAGMA busy_timeout = 0`)
+	_, err = db.ExecContext(ctx, `PRAGMA busy_timeout = 0`)
 	if err == nil {
-		err = write.QueryRowContext(ctx, `PRAGMA journal_mode = DELETE`).Scan(&mode)
+		err = db.QueryRowContext(ctx, `PRAGMA journal_mode = DELETE`).Scan(&mode)
 	}
-	if err = errors.Join(err, write.Close(), read.Close()); err != nil {
+	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("the database %s is in use, stop hinomi first: %w", path, err)
 	}
 	if mode != "delete" {
@@ -106,11 +105,22 @@ func check(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return err
 	}
-	write, read, err := openSQLite(path, 1)
+	db, err := openFile(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(integrity(ctx, read), write.Close(), read.Close())
+	return errors.Join(integrity(ctx, db), db.Close())
+}
+
+// copyFile writes a consistent copy of a SQLite database, which may be in use, into an empty file, on a connection of its own: it may
+// take minutes, and those for writing and reading are needed.
+func copyFile(ctx context.Context, from, to string) error {
+	db, err := openFile(from)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `VACUUM INTO $1`, to)
+	return errors.Join(err, db.Close())
 }
 
 func integrity(ctx context.Context, db *sql.DB) error {
@@ -125,8 +135,8 @@ func integrity(ctx context.Context, db *sql.DB) error {
 	if err := db.QueryRowContext(ctx, `SELECT MAX(version_id) FROM hinomi_version`).Scan(&version); err != nil {
 		return fmt.Errorf("it is no database of hinomi: %w", err)
 	}
-	if version > newestVersion {
-		return fmt.Errorf("%w: version %d, this hinomi knows up to %d", ErrNewer, version, newestVersion)
+	if version > NewestVersion {
+		return fmt.Errorf("%w: version %d, this hinomi knows up to %d", ErrNewer, version, NewestVersion)
 	}
 	return nil
 }

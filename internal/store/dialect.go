@@ -71,23 +71,33 @@ CREATE TRIGGER %[1]s_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON %[1]s FOR 
 // busyMillis is how long a SQLite connection waits for another's lock: a second process may hold the write lock for a large sync.
 const busyMillis = 30_000
 
+func sqliteDSN(path, lock string, pragmas ...string) string {
+	v := url.Values{"_txlock": {lock}}
+	for _, p := range append([]string{fmt.Sprintf("busy_timeout(%d)", busyMillis), "foreign_keys(1)"}, pragmas...) {
+		v.Add("_pragma", p)
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
+}
+
+// openFile opens a SQLite file as it is, with one connection, for copies and checks.
+func openFile(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", sqliteDSN(path, "deferred"))
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
+}
+
 // openSQLite opens one connection for writing, which the queue shares, and a pool for reading.
 func openSQLite(path string, readers int) (write, read *sql.DB, err error) {
-	dsn := func(lock string, pragmas ...string) string {
-		v := url.Values{"_txlock": {lock}}
-		for _, p := range append([]string{fmt.Sprintf("busy_timeout(%d)", busyMillis), "foreign_keys(1)"}, pragmas...) {
-			v.Add("_pragma", p)
-		}
-		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
-	}
 	// synchronous NORMAL in WAL mode keeps the database consistent through a crash (sqlite.org/pragma.html#pragma_synchronous);
 	// FULL also keeps the last commits through a power loss, which the intents of what we create in accounts need.
-	write, err = sql.Open("sqlite", dsn("immediate", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-65536)"))
+	write, err = sql.Open("sqlite", sqliteDSN(path, "immediate", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-65536)"))
 	if err != nil {
 		return nil, nil, err
 	}
 	write.SetMaxOpenConns(1)
-	read, err = sql.Open("sqlite", dsn("deferred", "query_only(1)", "cache_size(-16384)"))
+	read, err = sql.Open("sqlite", sqliteDSN(path, "deferred", "query_only(1)", "cache_size(-16384)"))
 	if err != nil {
 		return nil, nil, errors.Join(err, write.Close())
 	}

@@ -14,13 +14,13 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// newestVersion is the schema's version of this hinomi: the number of the newest file in migrations.
-const newestVersion = 4
+// NewestVersion is the schema's version of this hinomi: the number of the newest file in migrations.
+const NewestVersion = 4
 
 // steps returns the migrations in this database's words.
 func (db *DB) steps() ([]*goose.Migration, error) {
 	names := []string{"installation", "asset", "finding", "work"}
-	steps := make([]*goose.Migration, 0, newestVersion)
+	steps := make([]*goose.Migration, 0, NewestVersion)
 	for i, name := range names {
 		text, err := migrations.ReadFile(fmt.Sprintf("migrations/%05d_%s.sql", i+1, name))
 		if err != nil {
@@ -34,6 +34,15 @@ func (db *DB) steps() ([]*goose.Migration, error) {
 		steps = append(steps, goose.NewGoMigration(int64(i+1), &goose.GoFunc{RunTx: up}, nil))
 	}
 	return steps, nil
+}
+
+// OpenAt makes or upgrades a database up to an earlier version of the schema and closes it again: what a test of upgrades starts from.
+func OpenAt(ctx context.Context, url string, o Options, version int64) error {
+	db, err := connect(ctx, url, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.migrate(ctx, version), db.Close())
 }
 
 // script puts a migration into the database's words.
@@ -66,8 +75,8 @@ func (db *DB) migrate(ctx context.Context, to int64) error {
 		if err != nil {
 			return fmt.Errorf("read the schema's version: %w", err)
 		}
-		if have > newestVersion {
-			return fmt.Errorf("%w: its schema has version %d, this hinomi knows up to %d: use the newer hinomi or restore a backup", ErrNewer, have, newestVersion)
+		if have > NewestVersion {
+			return fmt.Errorf("%w: its schema has version %d, this hinomi knows up to %d: use the newer hinomi or restore a backup", ErrNewer, have, NewestVersion)
 		}
 		if to == 0 {
 			_, err = p.Up(ctx)
