@@ -106,25 +106,26 @@ func scribble(t *testing.T, dir string, stop *atomic.Bool) {
 	}
 }
 
-// TestDefragmented replays the exchange of two block maps that are trees: their blocks name their new owner late.
-func TestDefragmented(t *testing.T) {
-	need(t, "xfs_fsr", "xfs_io")
+// TestSwappedExtents replays the exchange of two block maps that are trees, as xfs_fsr does it to defragment: their
+// blocks may name the inode that they belonged to before.
+func TestSwappedExtents(t *testing.T) {
+	need(t, "xfs_io")
 	for _, tt := range []struct {
 		name string
 		mkfs []string
-	}{{"default", nil}, {"rmapbt", []string{"-m", "rmapbt=1"}}} {
+	}{{"by_owner", nil}, {"rmapbt", []string{"-m", "rmapbt=1"}}} {
 		t.Run(tt.name, func(t *testing.T) {
 			image := newImage(t, "600M", tt.mkfs...)
 			var snapshot string
 			mountedWith(t, image, "loop,allocsize=4k", func(dir string) {
-				name := filepath.Join(dir, "fragmented")
-				for i := range int64(1200) { // two files by turns, so that neither has two blocks in a row
-					for _, path := range []string{name, name + "2"} {
+				names := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
+				for i := range int64(400) { // by turns, so that neither has two blocks in a row
+					for _, path := range names {
 						f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
 						if err != nil {
 							t.Fatal(err)
 						}
-						if _, err := f.WriteAt([]byte(fmt.Sprintf("%-4096d", i)), i*4096); err != nil {
+						if _, err := f.WriteAt([]byte(fmt.Sprintf("%-4096s", fmt.Sprint(filepath.Base(path), i))), i*4096); err != nil {
 							t.Fatal(err)
 						}
 						if err := f.Sync(); err != nil {
@@ -133,17 +134,27 @@ func TestDefragmented(t *testing.T) {
 						_ = f.Close()
 					}
 				}
-				run(t, "sync", "-f", dir)
-				extents := func() int { return strings.Count(run(t, "xfs_io", "-r", "-c", "fiemap", name), "\n") }
-				before := extents()
-				run(t, "xfs_fsr", name)
-				if after := extents(); before < 1000 || after > before/10 {
-					t.Fatalf("xfs_fsr made %d extents of %d", after, before)
-				}
-				syncFile(t, name)
+			})
+			mounted(t, image, func(dir string) { // again, so that the maps' blocks are on the disk and not in the log
+				a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+				run(t, "xfs_io", "-c", "swapext "+b, a)
+				syncFile(t, a)
 				snapshot = crash(t, image)
 			})
-			sameAsKernel(t, snapshot)
+			// The content is held to what was written: Linux 6.18 refuses to replay the exchange by owner, for it verifies the
+			// inode before it has made its checksum.
+			fsys := openImage(t, snapshot)
+			got := contents(t, fsys)
+			for name, other := range map[string]string{"a": "b", "b": "a"} {
+				for i := range 400 {
+					if want := fmt.Sprintf("%-4096s", fmt.Sprint(other, i)); len(got[name]) != 400*4096 || got[name][i*4096:(i+1)*4096] != want {
+						t.Fatalf("%s: %d bytes, block %d differs", name, len(got[name]), i)
+					}
+				}
+			}
+			if len(got) != 2 || !replayed(fsys) {
+				t.Errorf("%d files, notes %q", len(got), fsys.Info().Notes)
+			}
 		})
 	}
 }
