@@ -93,6 +93,7 @@ func New(cfg Config) (*Clients, error) {
 	c.retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = cfg.MaxAttempts
 		o.MaxBackoff = cfg.MaxBackoff
+		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(cutRetryable))
 		o.RateLimiter = ratelimit.None // our own limiters hold the rate, per account, region and API
 	})
 	return c, nil

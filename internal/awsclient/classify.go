@@ -3,11 +3,13 @@ package awsclient
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -99,8 +101,8 @@ func classify(err error, known bool) Fault {
 	}
 	f := Fault{Class: Failed, Said: oneLine(err.Error())}
 	var op *smithy.OperationError
-	if errors.As(err, &op) {
-		f.Operation = op.OperationName
+	for inner := err; errors.As(inner, &op); inner = op.Err {
+		f.Operation = op.OperationName // the innermost: signing one call may take another, AssumeRole
 	}
 	var res interface{ ServiceRequestID() string }
 	if errors.As(err, &res) {
@@ -115,10 +117,10 @@ func classify(err error, known bool) Fault {
 	case errors.As(err, &api):
 		f.Code, f.Said = api.ErrorCode(), oneLine(api.ErrorMessage())
 		f.Class = classOf(f.Code, known, err)
-	case errors.Is(err, ErrAnswerTooLarge), isDeserialization(err):
-		f.Class = Malformed
 	case isNoAnswer(err):
 		f.Class = Network
+	case errors.Is(err, ErrAnswerTooLarge), isDeserialization(err):
+		f.Class = Malformed
 	}
 	f.Advice = advice[f.Class]
 	if m := deniedAction.FindStringSubmatch(f.Said); f.Class == Denied && m != nil {
@@ -172,7 +174,18 @@ func isDeserialization(err error) bool {
 func isNoAnswer(err error) bool {
 	var n net.Error
 	var send *smithyhttp.RequestSendError
-	return errors.As(err, &n) || errors.As(err, &send) || errors.Is(err, context.DeadlineExceeded)
+	return errors.As(err, &n) || errors.As(err, &send) || errors.Is(err, context.DeadlineExceeded) || isCut(err)
+}
+
+// isCut reports whether an answer broke off: the connection was closed before its end.
+func isCut(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
+
+// cutRetryable makes the SDK ask again where an answer broke off.
+func cutRetryable(err error) aws.Ternary {
+	if isCut(err) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
 }
 
 // oneLine makes text from outside fit one line of bounded length.
