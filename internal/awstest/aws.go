@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -52,6 +53,8 @@ type AWS struct {
 	images  map[string]string // AMI by account/region, for seeds
 	ebs     *blockStore
 	closed  bool
+
+	tolerated map[MotoFault]bool
 }
 
 // New starts a server in front of moto and stops it when the test ends. Nothing is reset: give each test accounts of its own, or call
@@ -63,6 +66,7 @@ func New(t testing.TB, moto *Moto, opts Options) *AWS {
 		t: t, moto: moto, opts: opts, now: opts.Now,
 		keys: map[string]*principal{}, roles: map[string]*role{}, rights: map[string]*rights{}, regions: map[string]*opted{},
 		pages: pages{next: map[string]*page{}}, images: map[string]string{},
+		tolerated: map[MotoFault]bool{},
 	}
 	if a.now == nil {
 		a.now = time.Now //nolint:forbidigo // the default clock of tests
@@ -236,6 +240,11 @@ func (a *AWS) pass(c *Call) *Reply {
 func (a *AWS) toMoto(c *Call, body []byte) *Reply {
 	h := c.request.Header.Clone()
 	h.Del("Content-Length")
+	if !bytes.Equal(body, c.raw) { // moto verifies signatures too, when it enforces IAM
+		if auth := c.authorization(c.who.secret, payloadHash(body), int64(len(body))); auth != "" {
+			h.Set("Authorization", auth)
+		}
+	}
 	rep, err := a.moto.send(c.ctx, c.Account, c.request.Method, c.request.URL.RequestURI(), h, c.request.Host, body)
 	if err != nil {
 		if c.ctx.Err() == nil { // otherwise the caller hung up
@@ -244,11 +253,14 @@ func (a *AWS) toMoto(c *Call, body []byte) *Reply {
 		return c.Error(http.StatusServiceUnavailable, "ServiceUnavailable", err.Error())
 	}
 	if rep.Status >= http.StatusInternalServerError && !isAPIError(rep) {
-		a.errorf("moto cannot answer %s %s: %d\n%s", c.Service, c.Action, rep.Status, a.moto.log)
-		return c.Error(http.StatusInternalServerError, "InternalError", fmt.Sprintf("moto does not know %s %s", c.Service, c.Action))
+		a.errorf("moto cannot answer %s %s: %d, %s", c.Service, c.Action, rep.Status, a.moto.log.lastError())
+		return c.Error(http.StatusNotImplemented, "NotImplemented", fmt.Sprintf("moto does not know %s %s", c.Service, c.Action))
 	}
 	if rep.Status >= http.StatusBadRequest {
 		rep.Code = errorCode(rep)
+	}
+	if c.protocol() == "ec2" && rep.Code == "AccessDenied" {
+		return c.denied() // moto words it as IAM does
 	}
 	return rep
 }

@@ -60,12 +60,6 @@ func (a *AWS) snapshot(c *Call, id string) (*snap, *Reply) {
 	case keyARN != "":
 		return nil, c.Error(http.StatusForbidden, "AccessDeniedException", "User: "+c.Principal+" is not authorized to perform: kms:Decrypt on resource: "+keyARN, "Reason", "DEPENDENCY_ACCESS_DENIED")
 	}
-	if s.image != nil {
-		if err := s.image.index(); err != nil {
-			a.errorf("%s: %v", id, err)
-			return nil, c.Error(http.StatusInternalServerError, "InternalServerException", err.Error())
-		}
-	}
 	return s, nil
 }
 
@@ -192,13 +186,17 @@ func (a *AWS) getSnapshotBlock(c *Call) *Reply {
 		return invalid(c, "INVALID_BLOCK_TOKEN", "The block token is not valid or has expired.")
 	}
 	data := make([]byte, blockSize)
+	sum, indexed := [32]byte{}, false
 	if s.image != nil {
+		sum, indexed = s.image.sums[n]
 		if err := s.image.readBlock(n, data); err != nil {
 			a.errorf("%s: %v", s.id, err)
 			return c.Error(http.StatusInternalServerError, "InternalServerException", err.Error())
 		}
 	}
-	sum := sha256.Sum256(data)
+	if !indexed {
+		sum = sha256.Sum256(data)
+	}
 	if a.ebs.count(blockKey{s.id, n}, len(data)) {
 		data[len(data)/2] ^= 1
 	}

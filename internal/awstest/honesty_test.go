@@ -118,8 +118,8 @@ func TestMotoLacks(t *testing.T) {
 	w := &witness{TB: t}
 	a := awstest.New(w, moto, awstest.Options{})
 	k := a.AddKey("420000000001", "base")
-	if _, err := ec2.NewFromConfig(a.Config("us-east-1", k), once).DescribeCoipPools(t.Context(), nil); code(t, err) != "InternalError" {
-		t.Errorf("got %v, want InternalError", err)
+	if _, err := ec2.NewFromConfig(a.Config("us-east-1", k), once).DescribeCoipPools(t.Context(), nil); code(t, err) != "NotImplemented" {
+		t.Errorf("got %v, want NotImplemented", err)
 	}
 	if got := w.take(); len(got) != 1 || !strings.Contains(got[0], "moto cannot answer ec2 DescribeCoipPools") {
 		t.Errorf("got %v, want that moto cannot", got)

@@ -202,7 +202,7 @@ func (a *AWS) authenticate(c *Call) *Reply {
 	if got != token {
 		return c.badCredentials()
 	}
-	if _, _, signing, _ := scope(c.request); !c.signed(c.who.secret, signing) {
+	if !c.signed(c.who.secret) {
 		return c.wrongSignature()
 	}
 	if token != "" && !a.now().Before(expires) {

@@ -149,7 +149,7 @@ func (m *Moto) wait(ctx context.Context, gone <-chan struct{}) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if m.api(ctx, http.MethodGet, "data.json") == nil {
+		if m.api(ctx, http.MethodGet, "data.json", "") == nil {
 			return nil
 		}
 		select {
@@ -168,14 +168,30 @@ func (m *Moto) URL() string { return m.url }
 // Reset empties moto: all accounts, all regions. Tests that share one process and do not run one after another use accounts of their own instead.
 func (m *Moto) Reset(t testing.TB) {
 	t.Helper()
-	if err := m.api(t.Context(), http.MethodPost, "reset"); err != nil {
+	if err := m.api(t.Context(), http.MethodPost, "reset", ""); err != nil {
 		t.Fatalf("reset moto: %v", err)
 	}
 }
 
+// EnforceIAM makes moto itself hold every call against the IAM policies that the caller has in moto (actions only: it judges no condition, no tag and no
+// external ID), until lift is called or the test ends. It is true for the whole process: such a test must not run beside others, and seeds do not work meanwhile.
+func (m *Moto) EnforceIAM(t testing.TB) (lift func()) {
+	t.Helper()
+	if err := m.api(t.Context(), http.MethodPost, "reset-auth", "0"); err != nil {
+		t.Fatalf("enforce IAM: %v", err)
+	}
+	lift = sync.OnceFunc(func() {
+		if err := m.api(context.Background(), http.MethodPost, "reset-auth", "inf"); err != nil {
+			t.Errorf("lift IAM: %v", err)
+		}
+	})
+	t.Cleanup(lift)
+	return lift
+}
+
 // api calls moto's own API.
-func (m *Moto) api(ctx context.Context, method, name string) error {
-	req, err := http.NewRequestWithContext(ctx, method, m.url+"/moto-api/"+name, http.NoBody)
+func (m *Moto) api(ctx context.Context, method, name, body string) error {
+	req, err := http.NewRequestWithContext(ctx, method, m.url+"/moto-api/"+name, strings.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("ask moto's %s: %w", name, err)
 	}
@@ -266,6 +282,17 @@ func (t *tail) Write(b []byte) (int, error) {
 		t.buf = append(t.buf[:0], t.buf[over:]...)
 	}
 	return len(b), nil
+}
+
+// lastError is the last line in which Python names an exception: the end of a traceback.
+func (t *tail) lastError() string {
+	found := "no exception in moto's log"
+	for line := range strings.Lines(t.String()) {
+		if name, _, ok := strings.Cut(line, ": "); ok && (strings.HasSuffix(name, "Error") || strings.HasSuffix(name, "Exception")) && !strings.ContainsAny(name, " /") {
+			found = strings.TrimSpace(line)
+		}
+	}
+	return found
 }
 
 func (t *tail) String() string {

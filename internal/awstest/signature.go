@@ -12,43 +12,49 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// signed says whether the request was signed with this secret, by signing it again. IAM User Guide, "Signature Version 4": only the headers that SignedHeaders
-// names count. Presigned requests are not judged.
-func (c *Call) signed(secret, signing string) bool {
-	auth := c.request.Header.Get("Authorization")
-	_, rest, ok := strings.Cut(auth, "SignedHeaders=")
+// signed says whether the request was signed with this secret, by signing it again. Presigned requests are not judged.
+func (c *Call) signed(secret string) bool {
+	_, got, ok := strings.Cut(c.request.Header.Get("Authorization"), "Signature=")
 	if !ok {
 		return c.request.URL.Query().Has("X-Amz-Signature")
 	}
-	names, rest, _ := strings.Cut(rest, ",")
-	_, got, _ := strings.Cut(rest, "Signature=")
+	hash := c.request.Header.Get("X-Amz-Content-Sha256")
+	if hash == "" {
+		hash = payloadHash(c.raw)
+	}
+	_, want, ok := strings.Cut(c.authorization(secret, hash, c.request.ContentLength), "Signature=")
+	return ok && want == strings.TrimSpace(got)
+}
+
+func payloadHash(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// authorization is the header that signs the request with this secret and payload. IAM User Guide, "Signature Version 4": only the headers that the request's own
+// SignedHeaders names count. It is empty if the request was not signed in its head.
+func (c *Call) authorization(secret, hash string, length int64) string {
+	_, rest, ok := strings.Cut(c.request.Header.Get("Authorization"), "SignedHeaders=")
 	when, err := time.Parse("20060102T150405Z", c.request.Header.Get("X-Amz-Date"))
-	if err != nil {
-		return false
+	u, uerr := url.Parse("http://" + c.request.Host + c.request.URL.RequestURI())
+	_, _, service, sok := scope(c.request)
+	if !ok || !sok || err != nil || uerr != nil {
+		return ""
 	}
-	u, err := url.Parse("http://" + c.request.Host + c.request.URL.RequestURI())
-	if err != nil {
-		return false
-	}
+	names, _, _ := strings.Cut(rest, ",")
 	again := &http.Request{Method: c.request.Method, URL: u, Host: c.request.Host, Header: http.Header{}}
 	for name := range strings.SplitSeq(names, ";") {
 		switch name {
 		case "host":
 		case "content-length":
-			again.ContentLength = c.request.ContentLength
+			again.ContentLength = length
 		default:
 			again.Header[http.CanonicalHeaderKey(name)] = c.request.Header.Values(name)
 		}
 	}
-	sum := sha256.Sum256(c.raw)
-	hash := hex.EncodeToString(sum[:])
-	if h := c.request.Header.Get("X-Amz-Content-Sha256"); h != "" {
-		hash = h
-	}
 	cred := aws.Credentials{AccessKeyID: c.AccessKey, SecretAccessKey: secret}
-	if err := v4.NewSigner().SignHTTP(c.ctx, cred, again, hash, signing, c.Region, when); err != nil {
-		return false
+	if err := v4.NewSigner().SignHTTP(c.ctx, cred, again, hash, service, c.Region, when); err != nil {
+		return ""
 	}
-	_, want, _ := strings.Cut(again.Header.Get("Authorization"), "Signature=")
-	return want != "" && want == strings.TrimSpace(got)
+	return again.Header.Get("Authorization")
 }
