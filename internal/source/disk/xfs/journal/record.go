@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 
@@ -75,10 +76,11 @@ func (l *Log) header(block int64) (record, error) {
 		length: int64(be.Uint32(b[offLength:])), lsn: be.Uint64(b[offLSN:]), tailLSN: be.Uint64(b[offTailLSN:]),
 		crc: binary.LittleEndian.Uint32(b[offCRC:]), ops: be.Uint32(b[offOps:]), size: int64(be.Uint32(b[offSize:])),
 	}
+	if err := l.foreign(r, b); err != nil {
+		return record{}, err
+	}
 	bad := ""
 	switch {
-	case r.version != 1 && r.version != 2:
-		bad = fmt.Sprintf("version %d", r.version)
 	case r.length <= 0 || r.length > maxRecord:
 		bad = fmt.Sprintf("length %d", r.length)
 	case r.version == 2 && r.size > maxRecord:
@@ -93,13 +95,27 @@ func (l *Log) header(block int64) (record, error) {
 	if bad != "" {
 		return record{}, fmt.Errorf("log record at block %d: %s: %w", block, bad, volume.ErrCorrupt)
 	}
-	if f := be.Uint32(b[offFormat:]); f != formatLinuxLE {
-		return record{}, fmt.Errorf("log record at block %d: format %d is not that of a little-endian Linux: %w", block, f, volume.ErrCorrupt)
-	}
-	if [16]byte(b[offUUID:offUUID+16]) != l.p.UUID {
-		return record{}, fmt.Errorf("log record at block %d: UUID of another file system: %w", block, volume.ErrCorrupt)
-	}
 	return r, nil
+}
+
+// errForeign is wrapped where a record is whole but not one that can be read here. It was never torn: a sector is
+// written as one, so such a record must not pass for the end of the log.
+var errForeign = errors.New("not a log record that is known here")
+
+// foreign returns an error for a record of another version, another kind of host or another file system.
+func (l *Log) foreign(r record, b []byte) error {
+	what := ""
+	switch f := binary.BigEndian.Uint32(b[offFormat:]); {
+	case r.version != 1 && r.version != 2:
+		what = fmt.Sprintf("version %d", r.version)
+	case f != formatLinuxLE:
+		what = fmt.Sprintf("format %d, not that of a little-endian Linux", f)
+	case [16]byte(b[offUUID:offUUID+16]) != l.p.UUID:
+		what = "UUID of another file system"
+	default:
+		return nil
+	}
+	return fmt.Errorf("log record at block %d: %s: %w: %w", r.block, what, errForeign, volume.ErrUnsupported)
 }
 
 // payload reads a record's data, verifies its checksum and puts back the words that the cycle numbers stand on.
