@@ -63,8 +63,7 @@ type Document struct {
 	unpacked  int64
 }
 
-// NewDocument makes a Document of a file's bytes. Feeds are read through Import; this serves tests of one reader.
-func NewDocument(file, feed string, at io.ReaderAt, size int64, sink Sink) *Document {
+func newDocument(file, feed string, at io.ReaderAt, size int64, sink Sink) *Document {
 	return &Document{
 		File: file, Feed: feed, at: at, size: size, sink: sink, limits: Limits{}.withDefaults(),
 		progress: func(int64, int) {}, speaksFor: map[string]bool{},

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -177,8 +178,26 @@ func importFile(ctx context.Context, dir string, e Entry, sink Sink, o Options, 
 			return advisory.Feed{}, nil, err
 		}
 	}
+	return readFile(ctx, kind, e, file, st.Size(), sink, o, prog)
+}
+
+// ImportBytes reads one feed file from memory, as if it lay at that path in a folder.
+func ImportBytes(ctx context.Context, file string, b []byte, sink Sink, o Options) (advisory.Feed, error) {
+	kind, ok := find(file)
+	if !ok {
+		return advisory.Feed{}, fmt.Errorf("import %s: no feed is read from such a path", file)
+	}
+	f, _, err := readFile(ctx, kind, Entry{File: file, Bytes: int64(len(b))}, bytes.NewReader(b), int64(len(b)), sink, o, &Progress{})
+	if err != nil {
+		return f, fmt.Errorf("import %s: %w", file, err)
+	}
+	return f, nil
+}
+
+// readFile reads one verified file.
+func readFile(ctx context.Context, kind Feed, e Entry, at io.ReaderAt, size int64, sink Sink, o Options, prog *Progress) (advisory.Feed, []Problem, error) {
 	base := prog.BytesDone
-	in := NewDocument(e.File, kind.name(e.File), file, st.Size(), sink)
+	in := newDocument(e.File, kind.name(e.File), at, size, sink)
 	in.limits = o.Limits.withDefaults()
 	in.progress = func(done int64, rows int) {
 		if o.Progress != nil {

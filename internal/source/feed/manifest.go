@@ -145,6 +145,20 @@ func verify(ctx context.Context, f io.Reader, e Entry) error {
 	return nil
 }
 
+// sumOf returns the SHA-256 and size of a file.
+func sumOf(ctx context.Context, name string) (sum string, size int64, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, &ctxReader{ctx, f}); err != nil {
+		return "", 0, err
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
+}
+
 // ctxReader stops reading when its context ends.
 type ctxReader struct {
 	ctx context.Context //nolint:containedctx // lives for one copy
