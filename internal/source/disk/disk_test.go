@@ -90,7 +90,7 @@ func bytesAt(pairs map[int64]string) func(testing.TB, string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		for at, text := range pairs {
 			if _, err := f.WriteAt([]byte(text), at); err != nil {
 				t.Fatal(err)
@@ -140,12 +140,12 @@ func openDisk(t testing.TB, image string, opts disk.Options) *disk.Disk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { dev.Close() })
+	t.Cleanup(func() { _ = dev.Close() })
 	d, err := disk.Open(disk.NewCache(dev, 64<<10, 16<<20), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.Close() })
+	t.Cleanup(func() { _ = d.Close() })
 	return d
 }
 
@@ -304,7 +304,7 @@ func TestCache(t *testing.T) {
 				p := make([]byte, (i*977)%50_000)
 				n, err := cache.ReadAt(p, off)
 				want := min(len(p), len(raw)-int(off))
-				if n != want || (n < len(p)) != (err == io.EOF) || !bytes.Equal(p[:n], raw[off:int(off)+n]) {
+				if n != want || (n < len(p)) != errors.Is(err, io.EOF) || !bytes.Equal(p[:n], raw[off:int(off)+n]) {
 					t.Errorf("ReadAt(%d at %d): %d, %v", len(p), off, n, err)
 					return
 				}
@@ -324,7 +324,7 @@ func TestCache(t *testing.T) {
 	if n, err := small.ReadAt(make([]byte, 9000), 5); n != 9000 || err != nil {
 		t.Errorf("after a lost block: %d, %v", n, err)
 	}
-	if _, err := small.ReadAt(make([]byte, 1), int64(len(raw))); err != io.EOF {
+	if _, err := small.ReadAt(make([]byte, 1), int64(len(raw))); !errors.Is(err, io.EOF) {
 		t.Errorf("past the end: %v", err)
 	}
 }

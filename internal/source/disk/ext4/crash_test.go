@@ -70,7 +70,7 @@ func syncDir(t testing.TB, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	if err := d.Sync(); err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +171,9 @@ func churn(t testing.TB, root string, rnd *rand.Rand, steps int) {
 	must(os.Remove(filepath.Join(fresh, "n2")))
 	must(os.Link(filepath.Join(fresh, "m4"), filepath.Join(fresh, "again")))
 	put(t, filepath.Join(fresh, "n2"), []byte("new under an old name"))
+	must(os.Mkdir(filepath.Join(fresh, "sub"), 0o755))
+	put(t, filepath.Join(fresh, "sub/inside"), []byte("in a new folder"))
+	must(os.Remove(filepath.Join(fresh, "n10")))
 	put(t, filepath.Join(fresh, "last"), []byte("last"))
 }
 

@@ -29,7 +29,7 @@ func seeds(t testing.TB) map[string][]byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		z, err := gzip.NewReader(f)
 		if err != nil {
 			t.Fatal(err)
@@ -128,7 +128,7 @@ func readAll(t testing.TB, fsys volume.FS) {
 		if err != nil {
 			return nil
 		}
-		defer opened.Close()
+		defer func() { _ = opened.Close() }()
 		info, err := opened.Stat()
 		if err != nil || info.Size() < 0 {
 			t.Errorf("%q: %v", name, err)

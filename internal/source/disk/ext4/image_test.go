@@ -87,7 +87,7 @@ func device(t testing.TB, image string) volume.Device {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() { _ = f.Close() })
 	info, err := f.Stat()
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func open(t testing.TB, image string) volume.FS {
 	if err != nil {
 		t.Fatalf("open %s: %v", image, err)
 	}
-	t.Cleanup(func() { fsys.Close() })
+	t.Cleanup(func() { _ = fsys.Close() })
 	return fsys
 }
 
@@ -269,7 +269,7 @@ func sum(t testing.TB, fsys fs.FS, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,9 @@ func (r *reader) replayJournal() error {
 		r.notes.gap("%s", g)
 	}
 	r.notes.fact("journal replayed: %d transactions, %d blocks", replay.Transactions, len(replay.Blocks))
-	return r.replayFast(replay)
+	err = r.replayFast(replay)
+	replay.Blocks, replay.Fast = nil, nil // the overlay holds what is needed
+	return err
 }
 
 // logBlock reads block i of the journal.

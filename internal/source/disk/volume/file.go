@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -77,7 +78,7 @@ func (f *openFile) Read(p []byte) (int, error) {
 	}
 	n, err := f.ReadAt(p, f.offset)
 	f.offset += int64(n)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err
@@ -101,7 +102,7 @@ func (f *openFile) ReadAt(p []byte, off int64) (int, error) {
 	switch {
 	case n == len(p):
 		return n, end
-	case err == nil || err == io.EOF:
+	case err == nil || errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF // the device ends before the file does
 	}
 	return n, &fs.PathError{Op: "read", Path: f.name, Err: err}

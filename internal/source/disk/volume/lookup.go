@@ -125,12 +125,11 @@ func (t *tree) step(dir *folder, name, key string, follow bool, links *int) (*In
 		return nil, nil, err
 	}
 	var next *folder
-	switch in.Mode.Type() {
-	case fs.ModeDir:
+	if in.Mode.IsDir() {
 		if next, err = t.enter(dir, entry, in); err != nil {
 			return nil, nil, err
 		}
-	case fs.ModeSymlink:
+	} else if in.Mode.Type() == fs.ModeSymlink {
 		if !follow {
 			return in, nil, nil
 		}

@@ -93,7 +93,7 @@ func (r *Replay) Verify(c Copy, raw []byte) ([]byte, error) {
 
 // readFast reads the fast-commit area up to its first block without content.
 func (r *Replay) readFast(log Log) error {
-	if r.super.fastEnd-r.super.fastFirst > maxFastBlocks {
+	if int64(r.super.fastEnd-r.super.fastFirst)*int64(log.BlockSize) > maxFastBytes {
 		return fmt.Errorf("fast-commit area of %d blocks: %w", r.super.fastEnd-r.super.fastFirst, volume.ErrLimit)
 	}
 	for i := r.super.fastFirst; i < r.super.fastEnd; i++ {
@@ -141,10 +141,7 @@ type pending struct {
 func (sc *scan) run() error {
 	sc.next, sc.seq = sc.super.start, sc.super.sequence
 	sc.begin()
-	for {
-		if sc.walked > sc.super.last-sc.super.first {
-			break // every block has been seen
-		}
+	for sc.walked <= sc.super.last-sc.super.first { // until every block has been seen
 		at := sc.next
 		raw, err := sc.log.Read(at)
 		if err != nil {

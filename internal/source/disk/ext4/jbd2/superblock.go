@@ -46,8 +46,9 @@ const (
 	defaultFastBlocks = 256
 	// maxBlocks bounds the length of a log, so that block numbers can be added.
 	maxBlocks = 1 << 28
-	// maxFastBlocks bounds the fast-commit area that is read.
-	maxFastBlocks = 65_536
+	// maxFastBytes bounds the fast-commit area that is read: 64 times what
+	// mke2fs makes with blocks of 4 KiB.
+	maxFastBytes = 64 << 20
 )
 
 // incompatNames names the features by their bits; one that is not here is not
