@@ -39,6 +39,7 @@ type AWS struct {
 	t    testing.TB
 	moto *Moto
 	opts Options
+	nth  int64 // which of moto's servers this is
 	now  func() time.Time
 	http *httptest.Server
 
@@ -63,7 +64,7 @@ func New(t testing.TB, moto *Moto, opts Options) *AWS {
 	t.Helper()
 	moto.require(t)
 	a := &AWS{
-		t: t, moto: moto, opts: opts, now: opts.Now,
+		t: t, moto: moto, opts: opts, nth: moto.servers.Add(1), now: opts.Now,
 		keys: map[string]*principal{}, roles: map[string]*role{}, rights: map[string]*rights{}, regions: map[string]*opted{},
 		pages: pages{next: map[string]*page{}}, images: map[string]string{},
 		tolerated: map[MotoFault]bool{},
@@ -90,10 +91,25 @@ func (a *AWS) URL() string { return a.http.URL }
 // Moto is the server behind.
 func (a *AWS) Moto() *Moto { return a.moto }
 
+// Account returns the number of the nth account of this test, which no other test of the process has.
+func (a *AWS) Account(n int) string { return fmt.Sprintf("%06d%06d", 200_000+a.nth, n) }
+
+// client hides from net/http that a request's body can write itself: smithy-go's answers io.EOF when it is closed, which smithy-go does as soon as the answer's head
+// is there, and net/http then drops the connection under the answer. A server on loopback can be fast enough for that.
+type client struct{ http *http.Client }
+
+// Do sends the request.
+func (c client) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.http.Do(r)
+}
+
 // Config returns an SDK configuration with this endpoint, a region and a key.
 func (a *AWS) Config(region string, k Key) aws.Config {
 	return aws.Config{
-		Region: region, BaseEndpoint: aws.String(a.URL()), HTTPClient: a.http.Client(),
+		Region: region, BaseEndpoint: aws.String(a.URL()), HTTPClient: client{a.http.Client()},
 		Credentials: credentials.NewStaticCredentialsProvider(k.ID, k.Secret, k.Token),
 	}
 }

@@ -1,7 +1,7 @@
-// Package awstest is AWS for tests and benches: only they import it. It puts an HTTP server on loopback in front of a real
-// moto_server process. What moto does wrong or lacks the server answers itself: trust policies and external IDs, signatures, permissions,
-// paging, dry runs, regions that are not opted in, the EBS direct APIs, faults on demand. Everything else it passes through. Every request and every answer is held against the service models that AWS publishes with
-// botocore, and a departure fails the test.
+// Package awstest is AWS for tests and benches: only they import it. It puts an HTTP server on loopback in front of a real moto_server
+// process. What moto does wrong or lacks the server answers itself: trust policies and external IDs, signatures, permissions, paging, dry
+// runs, regions that are not opted in, the EBS direct APIs, faults on demand. Everything else it passes through. Every request and every
+// answer is held against the service models that AWS publishes with botocore, and a departure fails the test.
 //
 // One moto process serves a test package; every test has its own server in front of it, with accounts of its own:
 //
@@ -11,9 +11,9 @@
 //
 //	func TestSync(t *testing.T) {
 //		aws := awstest.New(t, moto, awstest.Options{})
-//		base := aws.AddKey("111111111111", "base")
-//		aws.AddRole(awstest.Role{Account: "222222222222", Name: "hinomi", Trust: []string{"111111111111"}, ExternalID: "x-1"})
-//		aws.SeedInstances("222222222222", "eu-west-1", 20)
+//		base := aws.AddKey(aws.Account(1), "base")
+//		aws.AddRole(awstest.Role{Account: aws.Account(2), Name: "hinomi", Trust: []string{aws.Account(1)}, ExternalID: "x-1"})
+//		aws.SeedInstances(aws.Account(2), "eu-west-1", 20)
 //		cfg := aws.Config("eu-west-1", base) // or AWS_ENDPOINT_URL = aws.URL()
 //		…
 //		aws.Before("ec2", "DescribeInstances", awstest.InRegion("eu-west-2", awstest.Deny()))

@@ -78,7 +78,7 @@ func get(t *testing.T, c *ebs.Client, snapshot string, index int64, token string
 
 func TestBlocks(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account, region = "510000000001", "us-west-2"
+	account, region := a.Account(1), "us-west-2"
 	img := filepath.Join(t.TempDir(), "disk.img")
 	// Block 5 is written but zero, and the image ends in the middle of block 9.
 	writeImage(t, img, 9*blockSize+100, map[int64]string{0: "first", 3: "third", 5: "\x00\x00", 9: "last"})
@@ -139,7 +139,7 @@ func TestBlocks(t *testing.T) {
 		if _, err := c.ListSnapshotBlocks(t.Context(), &ebs.ListSnapshotBlocksInput{SnapshotId: &snapshot, NextToken: aws.String(tokens[0])}); code(t, err) != "ValidationException" {
 			t.Errorf("got %v for a block's token as a page's, want ValidationException", err)
 		}
-		a.DenyKey(snapshot, "arn:aws:kms:us-west-2:510000000001:key/k")
+		a.DenyKey(snapshot, "arn:aws:kms:us-west-2:"+a.Account(1)+":key/k")
 		_, err := c.ListSnapshotBlocks(t.Context(), &ebs.ListSnapshotBlocksInput{SnapshotId: &snapshot})
 		if got, reason := refusal(t, err); got != "AccessDeniedException" || reason != "DEPENDENCY_ACCESS_DENIED" {
 			t.Errorf("got %s %s for a key that refuses", got, reason)
@@ -177,8 +177,8 @@ func TestBlockPages(t *testing.T) {
 		blocks[n*2] = "x"
 	}
 	writeImage(t, img, 1<<30, blocks)
-	snapshot, _ := a.SeedSnapshot("520000000001", "us-east-1", img)
-	c := ebs.NewFromConfig(a.Config("us-east-1", a.AddKey("520000000001", "base")), noRetry)
+	snapshot, _ := a.SeedSnapshot(a.Account(1), "us-east-1", img)
+	c := ebs.NewFromConfig(a.Config("us-east-1", a.AddKey(a.Account(1), "base")), noRetry)
 	indexes, _, pages := listBlocks(t, c, snapshot, 100)
 	if len(indexes) != 250 || pages != 3 || indexes[249] != 498 {
 		t.Errorf("got %d blocks in %d pages, want 250 in 3", len(indexes), pages)
@@ -194,8 +194,8 @@ func TestTokensExpire(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{Now: func() time.Time { return now }, TokenLife: time.Hour})
 	img := filepath.Join(t.TempDir(), "disk.img")
 	writeImage(t, img, blockSize, map[int64]string{0: "x"})
-	snapshot, _ := a.SeedSnapshot("530000000001", "us-east-1", img)
-	c := ebs.NewFromConfig(a.Config("us-east-1", a.AddKey("530000000001", "base")), noRetry)
+	snapshot, _ := a.SeedSnapshot(a.Account(1), "us-east-1", img)
+	c := ebs.NewFromConfig(a.Config("us-east-1", a.AddKey(a.Account(1), "base")), noRetry)
 	_, tokens, _ := listBlocks(t, c, snapshot, 100)
 	if _, _, err := get(t, c, snapshot, 0, tokens[0]); err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func TestTokensExpire(t *testing.T) {
 
 func TestChangedBlocks(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "540000000001"
+	account := a.Account(1)
 	before, after := filepath.Join(t.TempDir(), "before.img"), filepath.Join(t.TempDir(), "after.img")
 	writeImage(t, before, 8*blockSize, map[int64]string{0: "same", 1: "old", 2: "wiped"})
 	writeImage(t, after, 8*blockSize, map[int64]string{0: "same", 1: "new", 4: "added"})
@@ -263,13 +263,13 @@ func TestChangedBlocks(t *testing.T) {
 // TestScanPath is the way of an agentless scan: snapshots of an instance in a member's account, read there and by nobody else, deleted.
 func TestScanPath(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account, region = "550000000002", "eu-west-1"
+	account, region := a.Account(2), "eu-west-1"
 	img := filepath.Join(t.TempDir(), "disk.img")
 	writeImage(t, img, 4*blockSize, map[int64]string{2: "data"})
 	s := a.SeedInstance(account, region, 1)
 	a.AttachImage(s.Volumes[0], img)
-	base := a.AddKey("550000000001", "base")
-	role := a.AddRole(awstest.Role{Account: account, Name: "hinomi", Trust: []string{"550000000001"}, ExternalID: "x"})
+	base := a.AddKey(a.Account(1), "base")
+	role := a.AddRole(awstest.Role{Account: account, Name: "hinomi", Trust: []string{a.Account(1)}, ExternalID: "x"})
 	k, err := assume(t, a, base, role, "x")
 	if err != nil {
 		t.Fatal(err)
@@ -300,7 +300,7 @@ func TestScanPath(t *testing.T) {
 		}
 		if _, err := c.ModifySnapshotAttribute(t.Context(), &ec2.ModifySnapshotAttributeInput{
 			SnapshotId: sn.SnapshotId, Attribute: ec2types.SnapshotAttributeNameCreateVolumePermission,
-			OperationType: ec2types.OperationTypeAdd, UserIds: []string{"550000000001"},
+			OperationType: ec2types.OperationTypeAdd, UserIds: []string{a.Account(1)},
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 // TestDescribeAll makes every describe call that reading an account's world takes, so that each of moto's answers is held against the model.
 func TestDescribeAll(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account, region = "310000000001", "eu-central-1"
+	account, region := a.Account(1), "eu-central-1"
 	k := a.AddKey(account, "base")
 	s := a.SeedInstance(account, region, 2)
 	seedNetwork(t, a, account, region, s)
@@ -104,7 +104,7 @@ func TestFleet(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	total := 0
-	for _, account := range []string{"320000000001", "320000000002", "320000000003"} {
+	for _, account := range []string{a.Account(1), a.Account(2), a.Account(3)} {
 		k := a.AddKey(account, "base")
 		for _, r := range regions {
 			if got := len(a.SeedInstances(account, r, 20)); got != 20 {
@@ -139,8 +139,8 @@ func TestFleet(t *testing.T) {
 
 func TestRegions(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	k := a.AddKey("330000000001", "base")
-	a.OptIn("330000000001", "ap-east-1")
+	k := a.AddKey(a.Account(1), "base")
+	a.OptIn(a.Account(1), "ap-east-1")
 	c := ec2.NewFromConfig(a.Config("us-east-1", k))
 	list := func(in *ec2.DescribeRegionsInput) map[string]string {
 		out, err := c.DescribeRegions(t.Context(), in)
@@ -165,7 +165,7 @@ func TestRegions(t *testing.T) {
 	if _, err := off.DescribeVpcs(t.Context(), nil); code(t, err) != "AuthFailure" {
 		t.Errorf("got %v in a region that is off, want AuthFailure", err)
 	}
-	a.OnlyRegions("330000000001", "us-east-1", "eu-west-1")
+	a.OnlyRegions(a.Account(1), "us-east-1", "eu-west-1")
 	if got := list(&ec2.DescribeRegionsInput{}); len(got) != 3 {
 		t.Errorf("got %v, want two regions and the one opted in to", got)
 	}
@@ -173,7 +173,7 @@ func TestRegions(t *testing.T) {
 
 func TestDryRun(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "340000000001"
+	account := a.Account(1)
 	k := a.AddKey(account, "base")
 	s := a.SeedInstance(account, "us-east-1", 0)
 	c := ec2.NewFromConfig(a.Config("us-east-1", k), once)
@@ -205,7 +205,7 @@ func TestDryRun(t *testing.T) {
 
 func TestSnapshots(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "350000000001"
+	account := a.Account(1)
 	s := a.SeedInstance(account, "us-east-1", 2)
 	if len(s.Volumes) != 3 {
 		t.Fatalf("got volumes %v, want 3", s.Volumes)

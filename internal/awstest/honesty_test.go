@@ -65,7 +65,7 @@ func raw(t *testing.T, a *awstest.AWS, k awstest.Key, service, contentType, targ
 func TestRequestsAreHeldAgainstTheModel(t *testing.T) {
 	w := &witness{TB: t}
 	a := awstest.New(w, moto, awstest.Options{})
-	k := a.AddKey("410000000001", "base")
+	k := a.AddKey(a.Account(1), "base")
 	form := func(kv ...string) string {
 		v := url.Values{"Version": {"2016-11-15"}}
 		for i := 0; i < len(kv); i += 2 {
@@ -84,7 +84,7 @@ func TestRequestsAreHeldAgainstTheModel(t *testing.T) {
 		{"unknown_action", "ec2", isForm, "", form("Action", "DescribeEverything"), "DescribeEverything is no action of ec2"},
 		{"query_list", "elasticloadbalancing", isForm, "", "Action=DescribeLoadBalancers&Version=2015-12-01&Names.member.1=x", ""},
 		{"query_list_flat", "elasticloadbalancing", isForm, "", "Action=DescribeLoadBalancers&Version=2015-12-01&Names.1=x", "unknown member: Names.1"},
-		{"json_right", "organizations", isJSON, orgs + "DescribeAccount", `{"AccountId":"410000000001"}`, ""},
+		{"json_right", "organizations", isJSON, orgs + "DescribeAccount", `{"AccountId":"` + a.Account(1) + `"}`, ""},
 		{"json_unknown", "organizations", isJSON, orgs + "ListAccounts", `{"Max":3}`, "unknown member: Max"},
 		{"json_wrong_type", "organizations", isJSON, orgs + "ListAccounts", `{"MaxResults":"3"}`, "wrong type: MaxResults"},
 		{"json_missing", "organizations", isJSON, orgs + "DescribeAccount", `{}`, "missing required member: AccountId"},
@@ -117,7 +117,7 @@ func TestRequestsAreHeldAgainstTheModel(t *testing.T) {
 func TestMotoLacks(t *testing.T) {
 	w := &witness{TB: t}
 	a := awstest.New(w, moto, awstest.Options{})
-	k := a.AddKey("420000000001", "base")
+	k := a.AddKey(a.Account(1), "base")
 	if _, err := ec2.NewFromConfig(a.Config("us-east-1", k), once).DescribeCoipPools(t.Context(), nil); code(t, err) != "NotImplemented" {
 		t.Errorf("got %v, want NotImplemented", err)
 	}
@@ -125,7 +125,7 @@ func TestMotoLacks(t *testing.T) {
 		t.Errorf("got %v, want that moto cannot", got)
 	}
 	b := awstest.New(t, moto, awstest.Options{EmptyAnswers: []string{"DescribeCoipPools"}})
-	kb := b.AddKey("420000000002", "base")
+	kb := b.AddKey(a.Account(2), "base")
 	if out, err := ec2.NewFromConfig(b.Config("us-east-1", kb), once).DescribeCoipPools(t.Context(), nil); err != nil || len(out.CoipPools) != 0 {
 		t.Errorf("got %v, %v, want an empty list", out, err)
 	}
@@ -134,7 +134,7 @@ func TestMotoLacks(t *testing.T) {
 func TestBadImage(t *testing.T) {
 	w := &witness{TB: t}
 	a := awstest.New(w, moto, awstest.Options{})
-	const account = "430000000001"
+	account := a.Account(1)
 	s := a.SeedInstance(account, "us-east-1", 0)
 	big := t.TempDir() + "/big.img"
 	writeImage(t, big, 9<<30, nil)

@@ -24,7 +24,7 @@ import (
 // TestFaults shows that the SDK understands each fault as it would AWS's.
 func TestFaults(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	cfg := a.Config("us-east-1", a.AddKey("610000000001", "base"))
+	cfg := a.Config("us-east-1", a.AddKey(a.Account(1), "base"))
 	cfg.RetryMaxAttempts = 1
 	ctx := t.Context()
 	calls := map[string]func() error{
@@ -79,12 +79,12 @@ func TestFaults(t *testing.T) {
 
 func TestHookScope(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	one, two := a.AddKey("620000000001", "base"), a.AddKey("620000000002", "base")
+	one, two := a.AddKey(a.Account(1), "base"), a.AddKey(a.Account(2), "base")
 	try := func(k awstest.Key, region string) string {
 		_, err := ec2.NewFromConfig(a.Config(region, k), once).DescribeVpcs(t.Context(), nil)
 		return code(t, err)
 	}
-	remove := a.Before("ec2", "DescribeVpcs", awstest.InAccount("620000000001", awstest.InRegion("eu-west-1", awstest.Times(2, awstest.Throttle()))))
+	remove := a.Before("ec2", "DescribeVpcs", awstest.InAccount(a.Account(1), awstest.InRegion("eu-west-1", awstest.Times(2, awstest.Throttle()))))
 	for i, tc := range []struct {
 		key    awstest.Key
 		region string
@@ -114,7 +114,7 @@ func TestHookScope(t *testing.T) {
 // TestBroken shows a page of HTML, a connection that ends in the middle of an answer, and one that ends before it.
 func TestBroken(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	c := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey("630000000001", "base")), once)
+	c := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey(a.Account(1), "base")), once)
 	try := func() error { _, err := c.DescribeVpcs(t.Context(), nil); return err }
 	remove := a.Before("ec2", "*", awstest.Broken())
 	var re *smithyhttp.ResponseError
@@ -146,7 +146,7 @@ func TestBroken(t *testing.T) {
 
 func TestLatency(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	c := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey("640000000001", "base")), once)
+	c := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey(a.Account(1), "base")), once)
 	const wait = 100 * time.Millisecond
 	a.Before("ec2", "*", awstest.Latency(wait))
 	begin := time.Now()
@@ -161,7 +161,7 @@ func TestKillAt(t *testing.T) {
 		for _, m := range []awstest.Moment{awstest.BeforeCall, awstest.AfterCall} {
 			t.Run(fmt.Sprintf("call_%d_after_%t", number, m), func(t *testing.T) {
 				a := awstest.New(t, moto, awstest.Options{})
-				account := fmt.Sprintf("6500000%d%04d", number, map[awstest.Moment]int{awstest.BeforeCall: 1, awstest.AfterCall: 2}[m])
+				account := a.Account(1)
 				c := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey(account, "base")), once)
 				s := a.SeedInstance(account, "us-east-1", 0)
 				killed := false
@@ -196,7 +196,7 @@ func TestKillAt(t *testing.T) {
 
 func TestCallRecord(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "660000000001"
+	account := a.Account(1)
 	k := a.AddKey(account, "base")
 	s := a.SeedInstances(account, "us-east-1", 11)
 	var ids []string

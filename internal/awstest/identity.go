@@ -65,7 +65,8 @@ func partition(region string) string {
 	return "aws"
 }
 
-// AddKey makes a user in an account, in the commercial partition, and returns an access key of it. It is real in moto too.
+// AddKey makes a user in an account, in the commercial partition, and returns an access key of it. It is real in moto too. A user who
+// is there already gets a further key.
 func (a *AWS) AddKey(account, user string) Key {
 	a.t.Helper()
 	return a.AddKeyIn("us-east-1", account, user)
@@ -74,7 +75,9 @@ func (a *AWS) AddKey(account, user string) Key {
 // AddKeyIn is AddKey in the partition of a region.
 func (a *AWS) AddKeyIn(region, account, user string) Key {
 	a.t.Helper()
-	a.form(account, region, "iam", iamVersion, "CreateUser", url.Values{"UserName": {user}})
+	if _, err := a.moto.form(a.t.Context(), account, region, "iam", iamVersion, "CreateUser", url.Values{"UserName": {user}}); err != nil && !exists(err) {
+		a.t.Fatalf("awstest: add key: %v", err)
+	}
 	n := a.form(account, region, "iam", iamVersion, "CreateAccessKey", url.Values{"UserName": {user}})
 	k := n.Child("CreateAccessKeyResult").Child("AccessKey")
 	key := Key{ID: k.Path("AccessKeyId"), Secret: k.Path("SecretAccessKey")}
@@ -91,7 +94,8 @@ func (a *AWS) learnKey(account, region, user string, k Key) {
 	}
 }
 
-// AddRole makes a role in the commercial partition and returns its ARN. It is real in moto too, with this trust policy.
+// AddRole makes a role in the commercial partition and returns its ARN. It is real in moto too, with this trust policy. A role that is there already
+// gets this one in place of its own.
 func (a *AWS) AddRole(r Role) (arn string) {
 	a.t.Helper()
 	return a.AddRoleIn("us-east-1", r)
@@ -118,16 +122,26 @@ func (a *AWS) makeRole(ctx context.Context, region string, r Role) (arn string, 
 	n, err := a.moto.form(ctx, r.Account, region, "iam", iamVersion, "CreateRole", url.Values{
 		"RoleName": {r.Name}, "AssumeRolePolicyDocument": {doc}, "MaxSessionDuration": {strconv.Itoa(int(r.MaxSession.Seconds()))},
 	})
-	if err != nil {
+	switch {
+	case err == nil:
+		arn = n.Child("CreateRoleResult").Child("Role").Path("Arn")
+	case exists(err):
+		arn = fmt.Sprintf("arn:%s:iam::%s:role/%s", partition(region), r.Account, r.Name)
+		if _, err = a.moto.form(ctx, r.Account, region, "iam", iamVersion, "UpdateAssumeRolePolicy", url.Values{"RoleName": {r.Name}, "PolicyDocument": {doc}}); err != nil {
+			return "", err
+		}
+	default:
 		return "", err
 	}
-	arn = n.Child("CreateRoleResult").Child("Role").Path("Arn")
 	a.learnRole(arn, r.Account, r.Name, doc, r.MaxSession)
 	if r.Allow != nil {
 		a.Allow(r.Account, r.Name, r.Allow...)
 	}
 	return arn, nil
 }
+
+// exists says whether IAM refused because there is such a user or role already.
+func exists(err error) bool { return strings.Contains(err.Error(), "EntityAlreadyExists") }
 
 // trustPolicy is the policy document that the role's trust and external ID amount to.
 func (r Role) trustPolicy(region string) (string, error) {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,8 @@ type Moto struct {
 	client *http.Client
 	stop   func()
 	err    error // why it does not run
+
+	servers atomic.Int64 // how many were put in front of it
 }
 
 // StartMoto starts a moto_server on a free port and stops it when the test ends. Each env is NAME=value and comes on top of

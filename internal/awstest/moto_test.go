@@ -14,7 +14,7 @@ import (
 // TestEnforceIAM shows that moto's own judgement works through the server: it verifies the signature and the caller's policies.
 func TestEnforceIAM(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "910000000001"
+	account := a.Account(1)
 	user := a.AddKey(account, "reader")
 	admin := iam.NewFromConfig(a.Config("us-east-1", a.AddKey(account, "admin")))
 	if _, err := admin.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{
@@ -49,9 +49,9 @@ func TestOwnMoto(t *testing.T) {
 		t.Fatalf("got %s twice", own.URL())
 	}
 	a := awstest.New(t, own, awstest.Options{})
-	a.SeedInstances("920000000001", "us-east-1", 1)
+	a.SeedInstances(a.Account(1), "us-east-1", 1)
 	count := func() int {
-		n := a.EC2("920000000001", "us-east-1", "DescribeInstances", url.Values{})
+		n := a.EC2(a.Account(1), "us-east-1", "DescribeInstances", url.Values{})
 		return len(n.Child("reservationSet").Children)
 	}
 	if got := count(); got != 1 {

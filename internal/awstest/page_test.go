@@ -15,10 +15,10 @@ import (
 
 func TestPages(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	k := a.AddKey("210000000001", "base")
+	k := a.AddKey(a.Account(1), "base")
 	var want []string
 	for range 12 {
-		want = append(want, a.SeedInstances("210000000001", "us-east-1", 1)[0].ID)
+		want = append(want, a.SeedInstances(a.Account(1), "us-east-1", 1)[0].ID)
 	}
 	c := ec2.NewFromConfig(a.Config("us-east-1", k), once)
 	for _, size := range []int32{5, 6, 12, 1000} {
@@ -86,7 +86,7 @@ func TestPages(t *testing.T) {
 
 func TestPageLimit(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{PageLimit: 2})
-	c := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey("220000000001", "base")))
+	c := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey(a.Account(1), "base")))
 	var got, pages int
 	for p := ec2.NewDescribeSubnetsPaginator(c, &ec2.DescribeSubnetsInput{}); p.HasMorePages(); pages++ {
 		out, err := p.NextPage(t.Context())
@@ -102,8 +102,8 @@ func TestPageLimit(t *testing.T) {
 
 func TestOrganization(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	k := a.AddKey("230000000001", "base")
-	members := a.SeedOrganization("230000000001", "hinomi", "one", "two", "three", "four")
+	k := a.AddKey(a.Account(1), "base")
+	members := a.SeedOrganization(a.Account(1), "hinomi", "one", "two", "three", "four")
 	c := organizations.NewFromConfig(a.Config("us-east-1", k))
 	var got []string
 	var pages int
@@ -116,7 +116,7 @@ func TestOrganization(t *testing.T) {
 			got = append(got, *m.Id)
 		}
 	}
-	want := append([]string{"230000000001"}, members...)
+	want := append([]string{a.Account(1)}, members...)
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) || pages != 3 {

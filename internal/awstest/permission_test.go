@@ -16,9 +16,9 @@ import (
 
 func TestAllow(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "710000000002"
-	base := a.AddKey("710000000001", "base")
-	arn := a.AddRole(awstest.Role{Account: account, Name: "least", Trust: []string{"710000000001"}, Allow: []string{"ec2:DescribeInstances", "elasticloadbalancing:Describe*"}})
+	account := a.Account(2)
+	base := a.AddKey(a.Account(1), "base")
+	arn := a.AddRole(awstest.Role{Account: account, Name: "least", Trust: []string{a.Account(1)}, Allow: []string{"ec2:DescribeInstances", "elasticloadbalancing:Describe*"}})
 	k, err := assume(t, a, base, arn, "")
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestAllow(t *testing.T) {
 // TestManagedPolicies shows that AWS's own policies can be tried: their documents are moto's copies.
 func TestManagedPolicies(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "720000000001"
+	account := a.Account(1)
 	admin := a.AddKey(account, "admin")
 	c := iam.NewFromConfig(a.Config("us-east-1", admin))
 	document := func(arn string) string {
@@ -88,7 +88,7 @@ func TestManagedPolicies(t *testing.T) {
 // TestConditions shows a policy that lets a principal delete only what bears its tag.
 func TestConditions(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "730000000001"
+	account := a.Account(1)
 	admin := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey(account, "admin")), once)
 	c := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey(account, "scanner")), once)
 	a.AllowPolicy(account, "scanner", `{"Version":"2012-10-17","Statement":[
@@ -142,8 +142,8 @@ func TestConditions(t *testing.T) {
 func TestUnknownCondition(t *testing.T) {
 	w := &witness{TB: t}
 	a := awstest.New(w, moto, awstest.Options{})
-	k := a.AddKey("740000000001", "odd")
-	a.AllowPolicy("740000000001", "odd", `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}}`)
+	k := a.AddKey(a.Account(1), "odd")
+	a.AllowPolicy(a.Account(1), "odd", `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}}`)
 	if _, err := ec2.NewFromConfig(a.Config("us-east-1", k), once).DescribeVpcs(t.Context(), nil); code(t, err) != "UnauthorizedOperation" {
 		t.Errorf("got %v, want UnauthorizedOperation", err)
 	}

@@ -39,7 +39,7 @@ func run(t *testing.T, steps []step) {
 // TestLoadBalancers holds moto's answers on both kinds of load balancer against their models.
 func TestLoadBalancers(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "810000000001"
+	account := a.Account(1)
 	cfg := a.Config("us-east-1", a.AddKey(account, "base"))
 	ctx := t.Context()
 	s := a.SeedInstance(account, "us-east-1", 0)
@@ -133,7 +133,7 @@ func TestLoadBalancers(t *testing.T) {
 // TestOtherServices holds moto's answers of the services beside EC2 against their models.
 func TestOtherServices(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	const account = "820000000001"
+	account := a.Account(1)
 	a.SeedOrganization(account, "hinomi", "one")
 	cfg := a.Config("us-east-1", a.AddKey(account, "base"))
 	ctx := t.Context()

@@ -42,12 +42,12 @@ func whoami(t *testing.T, a *awstest.AWS, k awstest.Key) string {
 
 func TestAssumeRole(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	base := a.AddKey("110000000001", "base")
-	other := a.AddKey("110000000002", "other")
-	guarded := a.AddRole(awstest.Role{Account: "110000000003", Name: "guarded", Trust: []string{"110000000001"}, ExternalID: "ext-1"})
-	open := a.AddRole(awstest.Role{Account: "110000000003", Name: "open", Trust: []string{"110000000001"}})
-	anyone := a.AddRole(awstest.Role{Account: "110000000003", Name: "anyone", Trust: []string{"*"}, ExternalID: "ext-2"})
-	user := a.AddRole(awstest.Role{Account: "110000000003", Name: "user", Trust: []string{"arn:aws:iam::110000000001:user/base"}})
+	base := a.AddKey(a.Account(1), "base")
+	other := a.AddKey(a.Account(2), "other")
+	guarded := a.AddRole(awstest.Role{Account: a.Account(3), Name: "guarded", Trust: []string{a.Account(1)}, ExternalID: "ext-1"})
+	open := a.AddRole(awstest.Role{Account: a.Account(3), Name: "open", Trust: []string{a.Account(1)}})
+	anyone := a.AddRole(awstest.Role{Account: a.Account(3), Name: "anyone", Trust: []string{"*"}, ExternalID: "ext-2"})
+	user := a.AddRole(awstest.Role{Account: a.Account(3), Name: "user", Trust: []string{"arn:aws:iam::" + a.Account(1) + ":user/base"}})
 	const denied = "AccessDenied"
 	for _, tc := range []struct {
 		name     string
@@ -65,7 +65,7 @@ func TestAssumeRole(t *testing.T) {
 		{"anyone_without_id", other, anyone, "", denied},
 		{"user_trusted", base, user, "", ""},
 		{"user_not_trusted", other, user, "", denied},
-		{"no_such_role", base, "arn:aws:iam::110000000003:role/none", "", denied},
+		{"no_such_role", base, "arn:aws:iam::" + a.Account(3) + ":role/none", "", denied},
 		{"unknown_key", awstest.Key{ID: "AKIA00000000000000XX", Secret: "x"}, open, "", "InvalidClientTokenId"},
 		{"wrong_secret", awstest.Key{ID: base.ID, Secret: "x" + base.Secret}, open, "", "SignatureDoesNotMatch"},
 	} {
@@ -79,7 +79,7 @@ func TestAssumeRole(t *testing.T) {
 			}
 			if tc.want == "" {
 				name := tc.arn[strings.LastIndex(tc.arn, "/")+1:]
-				if got, want := whoami(t, a, k), "arn:aws:sts::110000000003:assumed-role/"+name+"/hinomi"; got != want {
+				if got, want := whoami(t, a, k), "arn:aws:sts::"+a.Account(3)+":assumed-role/"+name+"/hinomi"; got != want {
 					t.Errorf("got %s, want %s", got, want)
 				}
 			}
@@ -90,9 +90,9 @@ func TestAssumeRole(t *testing.T) {
 // TestSessionAccount shows that a session acts in its role's account, and nobody sees another's.
 func TestSessionAccount(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	base := a.AddKey("120000000001", "base")
-	for i, account := range []string{"120000000002", "120000000003"} {
-		arn := a.AddRole(awstest.Role{Account: account, Name: "hinomi", Trust: []string{"120000000001"}, ExternalID: account})
+	base := a.AddKey(a.Account(1), "base")
+	for i, account := range []string{a.Account(2), a.Account(3)} {
+		arn := a.AddRole(awstest.Role{Account: account, Name: "hinomi", Trust: []string{a.Account(1)}, ExternalID: account})
 		seeded := a.SeedInstances(account, "eu-west-1", i+1)
 		k, err := assume(t, a, base, arn, account)
 		if err != nil {
@@ -108,16 +108,16 @@ func TestSessionAccount(t *testing.T) {
 		}
 	}
 	calls := a.CallsTo("ec2", "DescribeInstances")
-	if len(calls) != 2 || calls[0].Account != "120000000002" || calls[1].Account != "120000000003" || calls[1].Region != "eu-west-1" || calls[1].Status != 200 {
+	if len(calls) != 2 || calls[0].Account != a.Account(2) || calls[1].Account != a.Account(3) || calls[1].Region != "eu-west-1" || calls[1].Status != 200 {
 		t.Errorf("got calls %+v", calls)
 	}
 }
 
 func TestRoleChain(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	base := a.AddKey("130000000001", "base")
-	first := a.AddRole(awstest.Role{Account: "130000000002", Name: "first", Trust: []string{"130000000001"}})
-	second := a.AddRole(awstest.Role{Account: "130000000003", Name: "second", Trust: []string{first}, ExternalID: "x", MaxSession: 4 * time.Hour})
+	base := a.AddKey(a.Account(1), "base")
+	first := a.AddRole(awstest.Role{Account: a.Account(2), Name: "first", Trust: []string{a.Account(1)}})
+	second := a.AddRole(awstest.Role{Account: a.Account(3), Name: "second", Trust: []string{first}, ExternalID: "x", MaxSession: 4 * time.Hour})
 	k1, err := assume(t, a, base, first, "")
 	if err != nil {
 		t.Fatal(err)
@@ -129,11 +129,11 @@ func TestRoleChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := whoami(t, a, k2), "arn:aws:sts::130000000003:assumed-role/second/hinomi"; got != want {
+	if got, want := whoami(t, a, k2), "arn:aws:sts::"+a.Account(3)+":assumed-role/second/hinomi"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	info, err := sts.NewFromConfig(a.Config("us-east-1", base)).GetAccessKeyInfo(t.Context(), &sts.GetAccessKeyInfoInput{AccessKeyId: aws.String(k2.ID)})
-	if err != nil || *info.Account != "130000000003" {
+	if err != nil || *info.Account != a.Account(3) {
 		t.Errorf("got %v, %v, want the second role's account", info, err)
 	}
 	long := &sts.AssumeRoleInput{RoleArn: &second, RoleSessionName: aws.String("long"), ExternalId: aws.String("x"), DurationSeconds: aws.Int32(7200)}
@@ -145,8 +145,8 @@ func TestRoleChain(t *testing.T) {
 func TestSessionExpires(t *testing.T) {
 	now := time.Now()
 	a := awstest.New(t, moto, awstest.Options{Now: func() time.Time { return now }})
-	base := a.AddKey("140000000001", "base")
-	arn := a.AddRole(awstest.Role{Account: "140000000002", Name: "hinomi", Trust: []string{"140000000001"}})
+	base := a.AddKey(a.Account(1), "base")
+	arn := a.AddRole(awstest.Role{Account: a.Account(2), Name: "hinomi", Trust: []string{a.Account(1)}})
 	k, err := assume(t, a, base, arn, "")
 	if err != nil {
 		t.Fatal(err)
@@ -185,11 +185,11 @@ func TestSessionExpires(t *testing.T) {
 // TestTrustPolicyFromIAM shows that a trust policy made through the API is enforced as one made by AddRole.
 func TestTrustPolicyFromIAM(t *testing.T) {
 	a := awstest.New(t, moto, awstest.Options{})
-	base := a.AddKey("150000000001", "base")
-	admin := a.AddKey("150000000002", "admin")
+	base := a.AddKey(a.Account(1), "base")
+	admin := a.AddKey(a.Account(2), "admin")
 	c := iam.NewFromConfig(a.Config("us-east-1", admin))
 	out, err := c.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("made"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":
-		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::150000000001:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"one"}}}}`)})
+		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + a.Account(1) + `:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"one"}}}}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestTrustPolicyFromIAM(t *testing.T) {
 	}
 	if _, err := c.UpdateAssumeRolePolicy(t.Context(), &iam.UpdateAssumeRolePolicyInput{RoleName: aws.String("made"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"},
-		{"Effect":"Deny","Principal":{"AWS":"150000000001"},"Action":"sts:AssumeRole"}]}`)}); err != nil {
+		{"Effect":"Deny","Principal":{"AWS":"` + a.Account(1) + `"},"Action":"sts:AssumeRole"}]}`)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := assume(t, a, base, *out.Role.Arn, "one"); code(t, err) != "AccessDenied" {
