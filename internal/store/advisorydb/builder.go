@@ -65,6 +65,7 @@ func NewBuilder(path string, o Options) (*Builder, error) {
 	if o.Memory <= 0 {
 		o.Memory = 64 << 20
 	}
+	sweep(filepath.Dir(path), o.Now)
 	f, err := os.CreateTemp(filepath.Dir(path), ".advisories-new-*")
 	if err != nil {
 		return nil, fmt.Errorf("build the advisory database: %w", err)
@@ -81,6 +82,19 @@ func NewBuilder(path string, o Options) (*Builder, error) {
 		return nil, errors.Join(fmt.Errorf("build the advisory database: %w", err), b.Close())
 	}
 	return b, nil
+}
+
+// sweep removes what builds that were killed left behind: files of ours that nobody has written to for a day.
+func sweep(dir string, now time.Time) {
+	names, err := filepath.Glob(filepath.Join(dir, ".advisories-*"))
+	if err != nil || now.IsZero() {
+		return
+	}
+	for _, n := range names {
+		if st, err := os.Stat(n); err == nil && now.Sub(st.ModTime()) > 24*time.Hour {
+			_ = os.Remove(n) // the next build tries again
+		}
+	}
 }
 
 // write appends to the file and to its checksum.
