@@ -64,7 +64,7 @@ func (db *dpkgDB) file(h *Host, out *Output, name string, single bool) {
 		if problem != "" {
 			out.Gap(name, problem)
 		}
-		if p.name != "" {
+		if p.name != "" && (p.version != "" || !dpkgInstalled(p.status) && !single) {
 			db.put(p, single)
 		}
 	})
@@ -143,7 +143,7 @@ func parseDpkg(f *File, location string, fn func(p dpkgPackage, problem string))
 	p, problem, any := dpkgPackage{path: location}, "", false
 	end := func() {
 		if any {
-			if problem == "" && (p.name == "" || p.version == "" && dpkgInstalled(p.status)) {
+			if problem == "" && (p.name == "" || p.version == "" && (dpkgInstalled(p.status) || p.status == "")) {
 				problem = fmt.Sprintf("a record without a name or a version: %q %q", p.name, p.version)
 			}
 			fn(p, problem)

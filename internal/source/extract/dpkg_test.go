@@ -222,7 +222,7 @@ func (l longFile) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func TestDpkgGigabyteLine(t *testing.T) {
-	var m fstest.MapFS = files(map[string]string{"etc/os-release": debian12, "var/lib/dpkg/status": "x"})
+	m := files(map[string]string{"etc/os-release": debian12, "var/lib/dpkg/status": "x"})
 	start := time.Now()
 	inv, peak := measured(t, longFS{m, oneDpkg + "\nPackage: b\nDescription: ", "\nVersion: 5\nStatus: install ok installed\n", 1 << 30}, extract.Options{})
 	wantGap(t, inv, "/var/lib/dpkg/status", "over the limit", "1073741")

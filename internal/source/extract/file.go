@@ -188,13 +188,13 @@ func (f *File) Bytes(limit int64) ([]byte, error) {
 	}
 	data := make([]byte, f.Size)
 	n, err := f.ReadAt(data, 0)
-	if err != nil && !(errors.Is(err, io.EOF) && int64(n) == f.Size) {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, fmt.Errorf("read %s: %w", rooted(f.Name), err)
+	switch {
+	case int64(n) == f.Size:
+		return data, nil
+	case err == nil || errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF
 	}
-	return data, nil
+	return nil, fmt.Errorf("read %s: %w", rooted(f.Name), err)
 }
 
 const maxLine = 64 << 10

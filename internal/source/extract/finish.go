@@ -11,6 +11,7 @@ import (
 func (r *run) finish() {
 	inv := r.inv
 	r.owned.apply(inv.Packages)
+	r.unidentified()
 	inv.OS.Arch = architecture(inv.Packages)
 	system := 0
 	for i := range inv.Packages {

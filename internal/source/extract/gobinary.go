@@ -94,7 +94,7 @@ func elfMayBeGo(f *File, head []byte) (bool, error) {
 	}
 	var table, size, count, names int64
 	if head[4] == 2 {
-		table, size = int64(order.Uint64(head[40:])), int64(order.Uint16(head[58:]))
+		table, size = int64(order.Uint64(head[40:])), int64(order.Uint16(head[58:])) //nolint:gosec // what became negative is refused below
 		count, names = int64(order.Uint16(head[60:])), int64(order.Uint16(head[62:]))
 	} else {
 		table, size = int64(order.Uint32(head[32:])), int64(order.Uint16(head[46:]))
@@ -112,7 +112,7 @@ func elfMayBeGo(f *File, head []byte) (bool, error) {
 	}
 	var at, length int64
 	if head[4] == 2 {
-		at, length = int64(order.Uint64(section[24:])), int64(order.Uint64(section[32:]))
+		at, length = int64(order.Uint64(section[24:])), int64(order.Uint64(section[32:])) //nolint:gosec // as above
 	} else {
 		at, length = int64(order.Uint32(section[16:])), int64(order.Uint32(section[20:]))
 	}

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1" //nolint:gosec // the identity that Maven repositories publish, not a protection
 	"encoding/hex"
@@ -271,12 +272,8 @@ func (j *jar) conclude(r *io.SectionReader, c *content, parent, base string) {
 		j.gap(parent, err.Error())
 	}
 	at := guess(stem, c.manifest)
-	if at.artifact != "" && at.version != "" {
-		j.add(at, parent, sum)
-		return
-	}
-	if c.classes && len(c.props) == 0 {
-		j.gap(parent, "the archive says neither its name nor its version; SHA-1 "+sum)
+	if at.version != "" || c.classes && len(c.props) == 0 {
+		j.add(at, parent, sum) // without a version: unidentified judges it when the file's owner is known
 	}
 }
 
@@ -367,3 +364,17 @@ func guess(stem string, m map[string]string) coordinates {
 }
 
 var groupName = regexp.MustCompile(`^[a-z][a-z0-9_-]*(\.[A-Za-z0-9_-]+)+$`)
+
+// unidentified takes out the archives that say no version of themselves: those of the distribution's own packages are known by these, each
+// other one is a gap.
+func (r *run) unidentified() {
+	r.inv.Packages = slices.DeleteFunc(r.inv.Packages, func(p inventory.Package) bool {
+		if p.Version != "" || p.Ecosystem != inventory.Maven {
+			return false
+		}
+		if p.OwnedBy == "" {
+			r.gap(cmp.Or(p.Parent, p.Location), p.FoundBy, "the archive does not say its version; SHA-1 "+p.SHA1)
+		}
+		return true
+	})
+}

@@ -114,6 +114,22 @@ func TestJavaArchives(t *testing.T) {
 	}
 }
 
+// TestUnidentifiedArchive: what nobody can name is a gap with its SHA-1, unless the distribution put the file there.
+func TestUnidentifiedArchive(t *testing.T) {
+	plain := string(archive(t, class()))
+	fsys := files(map[string]string{
+		"etc/os-release": debian12, "opt/app.jar": plain, "usr/share/java/own.jar": plain, "opt/outer.war": string(archive(t, member{"lib/app.jar", []byte(plain), zip.Store})),
+		"var/lib/dpkg/status":        "Package: own\nStatus: install ok installed\nVersion: 1\nMaintainer: x <x@debian.org>\n",
+		"var/lib/dpkg/info/own.list": "/usr/share/java/own.jar\n",
+	})
+	inv := run(t, fsys, extract.Options{})
+	wantGap(t, inv, "/opt/app.jar", "does not say its version; SHA-1 ")
+	wantGap(t, inv, "/opt/outer.war!/lib/app.jar", "does not say its version; SHA-1 ")
+	if diff := cmp.Diff([]string{"dpkg own 1"}, short(inv)); diff != "" || len(inv.Gaps) != 2 {
+		t.Errorf("gaps %q %s", reasons(inv), diff)
+	}
+}
+
 // TestHostileArchives: each ends as a gap with its name, whatever else the archive holds is found, and the memory stays small.
 func TestHostileArchives(t *testing.T) {
 	good := pom("com.a", "good", "1")

@@ -10,5 +10,5 @@ func kernelIdentity(sys any) (identity, bool) {
 	if !ok {
 		return identity{}, false
 	}
-	return identity{dev: uint64(s.Dev), ino: s.Ino}, true //nolint:unconvert,gosec // other unixes have narrower types
+	return identity{dev: uint64(s.Dev), ino: s.Ino}, true // other unixes have narrower types
 }

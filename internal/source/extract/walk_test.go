@@ -156,7 +156,7 @@ type badFile struct{ fs.File }
 func (badFile) ReadAt([]byte, int64) (int, error) { return 0, errIO }
 
 func TestBrokenFileSystem(t *testing.T) {
-	var m fstest.MapFS = files(map[string]string{
+	m := files(map[string]string{
 		"etc/os-release": debian12, "var/lib/dpkg/status": oneDpkg, "refused/x": "", "opt/refused.dist-info/METADATA": "Name: r\nVersion: 1\n",
 		"opt/panics.dist-info/METADATA": "Name: r\nVersion: 1\n", "opt/sequential.dist-info/METADATA": "Name: s\nVersion: 1\n",
 		"opt/badblock.dist-info/METADATA": "Name: b\nVersion: 1\n", "opt/sequential-long.egg-info": "Name: t\nVersion: 1\n" + strings.Repeat("x", 1000),

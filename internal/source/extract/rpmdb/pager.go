@@ -37,7 +37,7 @@ func newPager(f Files) (*pager, []string, error) {
 	empty := f.Main.Size() == 0
 	if !empty {
 		p.setSize(int(be.Uint16(head[16:])), int(head[20]))
-		p.pages = uint32(min(f.Main.Size()/int64(max(p.size, 512)), 1<<32-2))
+		p.pages = uint32(min(f.Main.Size()/int64(max(p.size, 512)), 1<<32-2)) //nolint:gosec // bounded just here
 	}
 	var notes []string
 	switch {
@@ -182,7 +182,7 @@ func (p *pager) layJournal(j *io.SectionReader) (int, error) {
 		}
 		record := make([]byte, p.size+8)
 		if at += sector; count == 1<<32-1 {
-			count = uint32(min((j.Size()-at)/int64(len(record)), maxOverlay))
+			count = uint32(max(0, min((j.Size()-at)/int64(len(record)), maxOverlay)))
 		}
 		for range count {
 			if readFull(j, record, at) != nil || journalSum(nonce, record[4:4+p.size]) != be.Uint32(record[4+p.size:]) {

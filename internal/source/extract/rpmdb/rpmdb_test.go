@@ -26,7 +26,7 @@ func fixture(t testing.TB, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
@@ -331,7 +331,10 @@ func FuzzHeader(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for blob := range db.Headers() {
+	for blob, err := range db.Headers() {
+		if err != nil {
+			f.Fatal(err)
+		}
 		f.Add(bytes.Clone(blob))
 	}
 	f.Fuzz(func(t *testing.T, blob []byte) {

@@ -41,7 +41,7 @@ func openSQLite(f Files) (*DB, error) {
 			return err
 		}
 		if string(cols[0].bytes) == "table" && strings.EqualFold(string(cols[1].bytes), sqliteTable) {
-			root = uint32(cols[3].number)
+			root = uint32(cols[3].number) //nolint:gosec // a page that is not there is refused when it is read
 			return errStop
 		}
 		return nil
@@ -137,12 +137,13 @@ func (s *sqlite) tree(pgno uint32, depth, limit int, fn func(int64, []byte, erro
 // leaf reads one cell of a leaf page: payload length, row number, payload, first overflow page (1.6).
 func (s *sqlite) leaf(cell []byte, limit int, fn func(int64, []byte, error) error) error {
 	size, n := varint(cell)
-	row, m := varint(cell[n:])
+	id, m := varint(cell[n:])
+	row := int64(id) //nolint:gosec // row numbers are signed
 	cell = cell[n+m:]
-	if n == 0 || m == 0 || size > uint64(limit) {
-		return fn(int64(row), nil, fmt.Errorf("%w: row of %d bytes", ErrCorrupt, size))
+	if n == 0 || m == 0 || size > uint64(limit) { //nolint:gosec // limit is a constant
+		return fn(row, nil, fmt.Errorf("%w: row of %d bytes", ErrCorrupt, size))
 	}
-	usable, total := s.pager.usable, int(size)
+	usable, total := s.pager.usable, int(size) //nolint:gosec // at most limit
 	local := total
 	if most := usable - 35; total > most {
 		least := (usable-12)*32/255 - 23
@@ -151,17 +152,17 @@ func (s *sqlite) leaf(cell []byte, limit int, fn func(int64, []byte, error) erro
 		}
 	}
 	if local > len(cell) || local < total && local+4 > len(cell) {
-		return fn(int64(row), nil, fmt.Errorf("%w: row of %d bytes leaves its page", ErrCorrupt, size))
+		return fn(row, nil, fmt.Errorf("%w: row of %d bytes leaves its page", ErrCorrupt, size))
 	}
 	if local == total {
-		return fn(int64(row), cell[:local], nil)
+		return fn(row, cell[:local], nil)
 	}
 	if int64(total) > int64(s.pager.pages)*int64(s.pager.size) {
-		return fn(int64(row), nil, fmt.Errorf("%w: row of %d bytes in a database of %d pages", ErrCorrupt, size, s.pager.pages))
+		return fn(row, nil, fmt.Errorf("%w: row of %d bytes in a database of %d pages", ErrCorrupt, size, s.pager.pages))
 	}
 	s.buf = grow(s.buf, total)
 	copy(s.buf, cell[:local])
-	return fn(int64(row), s.buf, s.overflow(be.Uint32(cell[local:]), s.buf[local:]))
+	return fn(row, s.buf, s.overflow(be.Uint32(cell[local:]), s.buf[local:]))
 }
 
 func (s *sqlite) overflow(pgno uint32, out []byte) error {
@@ -187,7 +188,7 @@ type column struct {
 // columns reads the first n values of a record (2.1).
 func columns(record []byte, n int) ([]column, error) {
 	size, m := varint(record)
-	if m == 0 || size > uint64(len(record)) || size < uint64(m) {
+	if m == 0 || size > uint64(len(record)) || size < uint64(m) { //nolint:gosec // lengths are not negative
 		return nil, fmt.Errorf("%w: record of %d bytes with a header of %d", ErrCorrupt, len(record), size)
 	}
 	head, body := record[m:size], record[size:]

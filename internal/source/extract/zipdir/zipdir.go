@@ -115,7 +115,7 @@ func (a *Archive) end64(at, offset *int64) error {
 		return nil // an archive of exactly that many
 	}
 	var end [end64Size]byte
-	pos := int64(le.Uint64(loc[8:]))
+	pos := int64(le.Uint64(loc[8:])) //nolint:gosec // what became negative is refused below
 	if pos < 0 || pos > *at-locatorSize-end64Size {
 		return fmt.Errorf("%w: zip64 end at %d", ErrFormat, pos)
 	}
@@ -128,7 +128,7 @@ func (a *Archive) end64(at, offset *int64) error {
 			return fmt.Errorf("%w: zip64 end", ErrFormat)
 		}
 	}
-	a.entries, a.length, *offset, *at = le.Uint64(end[32:]), int64(le.Uint64(end[40:])), int64(le.Uint64(end[48:])), pos
+	a.entries, a.length, *offset, *at = le.Uint64(end[32:]), int64(le.Uint64(end[40:])), int64(le.Uint64(end[48:])), pos //nolint:gosec // refused by Open
 	return nil
 }
 
@@ -182,7 +182,7 @@ func (e *Entry) wide(extra []byte) {
 		}
 		for _, v := range []*int64{&e.Size, &e.Packed, &e.offset} {
 			if *v == 1<<32-1 && len(field) >= 8 {
-				*v, field = int64(le.Uint64(field)), field[8:]
+				*v, field = int64(le.Uint64(field)), field[8:] //nolint:gosec // refused by Raw
 			}
 		}
 	}
