@@ -61,7 +61,7 @@ func (c *content) ReadAt(p []byte, off int64) (int, error) {
 		if e.unwritten {
 			continue
 		}
-		at, src := int64(e.offset<<log)-off, c.r.sb.offset(e.start) //nolint:gosec // offsets have 54 bits, blocks 16
+		at, src := int64(e.offset<<log)-off, c.r.sb.offset(e.start)
 		n := int64(e.count << log)
 		if at < 0 {
 			src, n, at = src-at, n+at, 0

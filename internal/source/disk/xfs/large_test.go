@@ -1,6 +1,7 @@
 package xfs_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -127,7 +128,7 @@ func TestReadsInPieces(t *testing.T) {
 			b := make([]byte, n)
 			got, err := f.ReadAt(b, int64(off))
 			want := whole[off:min(off+n, len(whole))]
-			if string(b[:got]) != string(want) || (got < n) != (err == io.EOF) {
+			if string(b[:got]) != string(want) || (got < n) != errors.Is(err, io.EOF) {
 				t.Fatalf("%d bytes at %d: got %d, %v", n, off, got, err)
 			}
 		}
