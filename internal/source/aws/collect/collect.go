@@ -127,6 +127,7 @@ type sink struct {
 	parts     []dump.ManifestPart
 	instances int
 	assets    int
+	whole     bool  // the region as a whole was not read: one gap stands for all its parts
 	err       error // the first of writing
 }
 
@@ -225,6 +226,9 @@ func (s *sink) Fail(p *mapping.Part, at time.Time, reason snapshot.Reason, detai
 
 // FailAll implements live.Sink.
 func (s *sink) FailAll(at time.Time, reason snapshot.Reason, detail string) {
+	s.mu.Lock()
+	s.whole = true
+	s.mu.Unlock()
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	s.c.manifest.Gaps = append(s.c.manifest.Gaps, snapshot.Gap{Scope: snapshot.Scope{Account: s.account, Region: s.region}, Reason: reason, Detail: detail, At: at})
@@ -271,6 +275,8 @@ func (s *sink) Close(time.Time) (instances, assets int, err error) {
 	}
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	s.c.manifest.Parts = append(s.c.manifest.Parts, s.parts...)
+	if !s.whole {
+		s.c.manifest.Parts = append(s.c.manifest.Parts, s.parts...)
+	}
 	return s.instances, s.assets, s.err
 }
