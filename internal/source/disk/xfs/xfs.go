@@ -65,6 +65,9 @@ func Open(dev volume.Device, opts Options) (volume.FS, error) {
 		clear(r.patches)
 		clear(r.reparented)
 		r.pages.clear()
+		if again := r.super(true); again != nil { // the log may have changed it
+			return nil, again
+		}
 		r.gap("journal not replayed, so changes of the last seconds are missing: %v", err)
 	}
 	r.describe()
