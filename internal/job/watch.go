@@ -143,20 +143,21 @@ ON CONFLICT (name) DO UPDATE SET next_at = excluded.next_at WHERE job_schedule.n
 	})
 }
 
-// orphan is a job that River takes for running.
+// orphan is a job that River takes for running, or for ended while its record is open.
 type orphan struct {
 	river, attempt, max int64
 	id, worker          string
 	state               State
-	alive               bool
+	running, alive      bool
 }
 
 // rescue gives back the jobs of workers that no longer say that they live, and those that a process took and did not live to claim.
 func (w *Worker) rescue(ctx context.Context) error {
 	dead := w.q.now().Add(-w.o.DeadAfter).UnixMicro()
-	rows, err := w.q.db.Read.QueryContext(ctx, `SELECT j.id, r.id, r.worker, r.state, j.attempt, j.max_attempts,
+	rows, err := w.q.db.Read.QueryContext(ctx, `SELECT j.id, r.id, r.worker, r.state, j.attempt, j.max_attempts, CASE WHEN j.state = 'running' THEN 1 ELSE 0 END,
  CASE WHEN EXISTS (SELECT 1 FROM job_worker w WHERE w.id = r.worker AND w.beat_at > $1) THEN 1 ELSE 0 END
- FROM river_job j JOIN job_run r ON r.queue_id = j.id AND r.ended_at = 0 WHERE j.state = 'running'`, dead)
+ FROM river_job j JOIN job_run r ON r.queue_id = j.id AND r.ended_at = 0
+ WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')`, dead)
 	if err != nil {
 		return fmt.Errorf("look for jobs of dead workers: %w", err)
 	}
@@ -164,11 +165,11 @@ func (w *Worker) rescue(ctx context.Context) error {
 	var found []orphan
 	for rows.Next() {
 		var o orphan
-		var alive int
-		if err := rows.Scan(&o.river, &o.id, &o.worker, &o.state, &o.attempt, &o.max, &alive); err != nil {
+		var running, alive int
+		if err := rows.Scan(&o.river, &o.id, &o.worker, &o.state, &o.attempt, &o.max, &running, &alive); err != nil {
 			return err
 		}
-		o.alive = alive == 1
+		o.running, o.alive = running == 1, alive == 1
 		found = append(found, o)
 	}
 	if err := rows.Err(); err != nil {
@@ -176,10 +177,10 @@ func (w *Worker) rescue(ctx context.Context) error {
 	}
 	seen := map[string]time.Time{}
 	for _, o := range found {
-		if o.state == Running && o.alive || w.runs(o.id) {
+		if o.alive && o.worker != w.id || w.runs(o.id) {
 			continue
 		}
-		if o.state != Running { // taken and not claimed: give its worker the time it takes to say that it lives
+		if o.state != Running || o.alive || !o.running { // taken and not claimed, or ended and not noted: that may be under way
 			since, known := w.suspect[o.id]
 			if !known {
 				since = w.q.now()
@@ -210,7 +211,7 @@ func (w *Worker) giveBack(ctx context.Context, o orphan) error {
 	return w.q.inTx(ctx, func(tx *sql.Tx) error {
 		state, ended := Retrying, int64(0)
 		toRiver := `UPDATE river_job SET state = 'available' WHERE id = $1 AND state = 'running'`
-		if o.attempt >= o.max {
+		if o.attempt >= o.max || !o.running {
 			state, ended = Failed, w.q.now().UnixMicro()
 			toRiver = `UPDATE river_job SET state = 'discarded', finalized_at = CURRENT_TIMESTAMP WHERE id = $1 AND state = 'running'`
 		}

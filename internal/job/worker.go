@@ -217,13 +217,13 @@ func (w *Worker) finish(ctx context.Context, j *Job, err error) error {
 	if err != nil {
 		text = err.Error()
 	}
-	ended := int64(0)
+	ended, open := int64(0), 1
 	if state == Finished || state == Failed || state == Canceled {
-		ended = w.q.now().UnixMicro()
+		ended, open = w.q.now().UnixMicro(), 0
 	}
 	// An ended record lets go of River's number, which SQLite may give to a later job.
 	if _, e := w.q.db.Write.ExecContext(ctx, `UPDATE job_run SET state = $3, error = $4, ended_at = $5, worker = '',
- queue_id = CASE WHEN $5 > 0 THEN 0 ELSE queue_id END WHERE id = $1 AND worker = $2 AND ended_at = 0`, j.ID, w.id, string(state), text, ended); e != nil {
+ queue_id = queue_id * $6 WHERE id = $1 AND worker = $2 AND ended_at = 0`, j.ID, w.id, string(state), text, ended, open); e != nil {
 		return errors.Join(err, fmt.Errorf("store how job %s ended: %w", j.ID, e))
 	}
 	return answer
