@@ -249,7 +249,8 @@ func TestJournal(t *testing.T) {
 // compareCrash compares a copy of the live image with the kernel's recovery of it.
 func compareCrash(t *testing.T, image string, round int, fast bool) {
 	t.Helper()
-	ours, theirs := copyImage(t, image), copyImage(t, image)
+	ours := copyImage(t, image)
+	theirs := copyImage(t, ours)
 	if round == 0 { // the case is real: without the journal the old state shows
 		stale, umount := mount(t, ours, "ro,noload")
 		data, err := os.ReadFile(filepath.Join(stale, "var/lib/dpkg/status"))
