@@ -61,7 +61,7 @@ type matcher struct {
 	cves    map[advisory.Doc][]string
 	missing map[missingKey]*NotAssessed
 	used    map[string]bool // names of feeds
-	seen    []advisory.Doc  // documents that matched the package at hand
+	first   int             // index of the first match of the package at hand
 }
 
 type missingKey struct {
@@ -269,8 +269,7 @@ func (m *matcher) candidates(p *inventory.Package, r rule) (out [2]candidate, n 
 
 // lookUp judges a package against all rows that speak of it.
 func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
-	m.seen = m.seen[:0]
-	before := len(m.res.Matches)
+	m.first = len(m.res.Matches)
 	names, n := m.candidates(p, r)
 	for _, c := range names[:n] {
 		v, err := r.scheme.Parse(c.version)
@@ -291,7 +290,7 @@ func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
 			}
 		}
 	}
-	found := m.res.Matches[before:]
+	found := m.res.Matches[m.first:]
 	if len(found) > 0 {
 		m.res.Counts.Vulnerable++
 	}
@@ -300,7 +299,7 @@ func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
 
 // row judges one row and keeps it if it is true of the package.
 func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v version.Version, r rule, ecosystem string) {
-	if !archFits(row.Arches, p.Arch) || slices.Contains(m.seen, row.Doc) {
+	if !archFits(row.Arches, p.Arch) {
 		return
 	}
 	out, err := judge(row, c.version, v, r.scheme)
@@ -321,12 +320,25 @@ func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v ve
 		return
 	}
 	m.used[a.Source] = true
-	m.res.Matches = append(m.res.Matches, Hit{
-		Package: p, Doc: row.Doc, Advisory: a, Ecosystem: ecosystem, Name: row.Package, Version: c.version,
-		CVEs: cves, State: row.State, Fixed: out.fixed, Comparison: out.comparison, Range: out.ranges, Kind: a.Kind, Severity: row.Severity,
-		Dismissed: m.dismiss(p, row, a, cves),
+	m.keep(Hit{
+		Package: p, Doc: row.Doc, Advisory: a, Ecosystem: ecosystem, Name: row.Package, Version: c.version, CVEs: cves, State: row.State,
+		Fixed: out.fixed, Comparison: out.comparison, Range: out.ranges, Kind: a.Kind, Severity: row.Severity, Dismissed: m.dismiss(p, row, a, cves),
 	})
-	m.seen = append(m.seen, row.Doc)
+}
+
+// keep adds a match. One advisory may name a package in several rows, and one id may stand in two documents of a feed: that is one match,
+// and a row that counts goes before one that is dismissed.
+func (m *matcher) keep(h Hit) {
+	for i := m.first; i < len(m.res.Matches); i++ {
+		old := &m.res.Matches[i]
+		if old.Advisory.ID == h.Advisory.ID && old.Advisory.Source == h.Advisory.Source && old.Ecosystem == h.Ecosystem {
+			if old.Dismissed != "" && h.Dismissed == "" {
+				*old = h
+			}
+			return
+		}
+	}
+	m.res.Matches = append(m.res.Matches, h)
 }
 
 // dismiss returns why a true comparison is still no vulnerability of this host, "" if it is one.
