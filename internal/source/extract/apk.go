@@ -9,12 +9,13 @@ import (
 	"github.com/package-url/packageurl-go"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
 )
 
 // apk reads the database of installed packages of apk-tools, at its old and its new place (apk-tools, "v2 installed database";
 // lines of one letter, a colon and a value; an empty line ends a package).
 func apk() Extractor {
-	return Extractor{ID: "apk", System: func(_ context.Context, h *Host, out *Output) error {
+	return Extractor{ID: "apk", System: func(_ context.Context, h *host.Host, out *Output) error {
 		seen := map[string]bool{}
 		for _, name := range []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"} {
 			real, err := h.Resolve(name)
@@ -41,10 +42,10 @@ func apk() Extractor {
 	}}
 }
 
-func parseAPK(f *File, out *Output) error {
+func parseAPK(f *host.File, out *Output) error {
 	os := out.OS()
 	eco, _ := os.Ecosystem()
-	fresh := inventory.Package{Ecosystem: eco, Location: rooted(f.Name)}
+	fresh := inventory.Package{Ecosystem: eco, Location: host.Path(f.Name)}
 	p, folder, any := fresh, []byte(nil), false
 	end := func() {
 		switch {
@@ -56,7 +57,7 @@ func parseAPK(f *File, out *Output) error {
 		}
 		p, folder, any = fresh, folder[:0], false
 	}
-	err := f.Lines(f.host.limit, func(line []byte, cut bool) error {
+	err := f.Lines(f.Limit(), func(line []byte, cut bool) error {
 		if len(line) == 0 {
 			end()
 			return nil
@@ -70,7 +71,7 @@ func parseAPK(f *File, out *Output) error {
 		switch line[0] {
 		case 'P', 'V', 'A', 'o':
 			if cut {
-				out.Gap(f.Name, fmt.Sprintf("field %c is longer than %d bytes", line[0], maxLine))
+				out.Gap(f.Name, fmt.Sprintf("field %c is longer than %d bytes", line[0], host.MaxLine))
 				return nil
 			}
 			*map[byte]*string{'P': &p.Name, 'V': &p.Version, 'A': &p.Arch, 'o': &p.SourceName}[line[0]] = string(value)

@@ -12,6 +12,7 @@ import (
 	"github.com/package-url/packageurl-go"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
 )
 
 const dpkgDir = "var/lib/dpkg"
@@ -19,7 +20,7 @@ const dpkgDir = "var/lib/dpkg"
 // dpkg reads the status database of dpkg: status, the updates that a run of dpkg has not yet folded into it, and status.d, which
 // images without dpkg have (one file a package). Debian Policy 5.3, dpkg(1) "Package states".
 func dpkg() Extractor {
-	return Extractor{ID: "dpkg", System: func(_ context.Context, h *Host, out *Output) error {
+	return Extractor{ID: "dpkg", System: func(_ context.Context, h *host.Host, out *Output) error {
 		db := &dpkgDB{byKey: map[string]int{}}
 		db.file(h, out, path.Join(dpkgDir, "status"), false)
 		db.updates(h, out)
@@ -49,7 +50,7 @@ type dpkgDB struct {
 }
 
 // file reads one file of stanzas, if it is there. What could be read before an error is kept.
-func (db *dpkgDB) file(h *Host, out *Output, name string, single bool) {
+func (db *dpkgDB) file(h *host.Host, out *Output, name string, single bool) {
 	f, err := h.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
@@ -60,7 +61,7 @@ func (db *dpkgDB) file(h *Host, out *Output, name string, single bool) {
 	}
 	defer f.Close()
 	out.Database(name)
-	err = parseDpkg(f, rooted(name), func(p dpkgPackage, problem string) {
+	err = parseDpkg(f, host.Path(name), func(p dpkgPackage, problem string) {
 		if problem != "" {
 			out.Gap(name, problem)
 		}
@@ -89,7 +90,7 @@ func (db *dpkgDB) put(p dpkgPackage, single bool) {
 }
 
 // updates reads the journal of a run of dpkg that has not ended: files of digits, in their order (dpkg, lib/dpkg/dbmodify.c).
-func (db *dpkgDB) updates(h *Host, out *Output) {
+func (db *dpkgDB) updates(h *host.Host, out *Output) {
 	dir, entries, err := h.ReadDir(path.Join(dpkgDir, "updates"))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -109,7 +110,7 @@ func (db *dpkgDB) updates(h *Host, out *Output) {
 	}
 }
 
-func (db *dpkgDB) folder(h *Host, out *Output) {
+func (db *dpkgDB) folder(h *host.Host, out *Output) {
 	dir, entries, err := h.ReadDir(path.Join(dpkgDir, "status.d"))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -139,7 +140,7 @@ func dpkgInstalled(status string) bool {
 }
 
 // parseDpkg calls fn with each stanza, and with what is wrong with it.
-func parseDpkg(f *File, location string, fn func(p dpkgPackage, problem string)) error {
+func parseDpkg(f *host.File, location string, fn func(p dpkgPackage, problem string)) error {
 	p, problem, any := dpkgPackage{path: location}, "", false
 	end := func() {
 		if any {
@@ -150,7 +151,7 @@ func parseDpkg(f *File, location string, fn func(p dpkgPackage, problem string))
 		}
 		p, problem, any = dpkgPackage{path: location}, "", false
 	}
-	err := f.Lines(f.host.limit, func(line []byte, cut bool) error {
+	err := f.Lines(f.Limit(), func(line []byte, cut bool) error {
 		if len(line) == 0 {
 			end()
 			return nil
@@ -169,7 +170,7 @@ func parseDpkg(f *File, location string, fn func(p dpkgPackage, problem string))
 			return nil
 		}
 		if *field = string(bytes.TrimSpace(value)); cut {
-			problem, *field = fmt.Sprintf("field %s is longer than %d bytes", key, maxLine), ""
+			problem, *field = fmt.Sprintf("field %s is longer than %d bytes", key, host.MaxLine), ""
 		}
 		return nil
 	})
@@ -217,7 +218,7 @@ func (p *dpkgPackage) asPackage(os inventory.OS) inventory.Package {
 }
 
 // owners reads which files each package has put on the disk (info/*.list), if anything found on the walk may be one of them.
-func (db *dpkgDB) owners(h *Host, out *Output) {
+func (db *dpkgDB) owners(h *host.Host, out *Output) {
 	if out.run.owned.empty() {
 		return
 	}
@@ -249,7 +250,7 @@ func (db *dpkgDB) owners(h *Host, out *Output) {
 			out.Gap(list, err.Error())
 			continue
 		}
-		err = f.Lines(f.host.limit, func(line []byte, _ bool) error {
+		err = f.Lines(f.Limit(), func(line []byte, _ bool) error {
 			out.run.owned.claim(line, nil, name)
 			return nil
 		})

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
+	"hinomi/internal/source/extract/jar"
 )
 
 // The defaults of Options.
@@ -58,7 +60,7 @@ func Extract(ctx context.Context, fsys fs.FS, opts Options) (*inventory.Inventor
 			return nil, Stats{}, fmt.Errorf("exclude %q: %w", pattern, err)
 		}
 	}
-	r := &run{opts: opts, host: newHost(fsys, opts.MaxFileBytes), log: opts.Logger, found: map[string]int{}}
+	r := &run{opts: opts, host: host.New(fsys, opts.MaxFileBytes), log: opts.Logger, jars: jar.NewReader(opts.MaxFileBytes), found: map[string]int{}}
 	r.inv = &inventory.Inventory{Method: opts.Method, Source: opts.Source, ReadAt: start, Covered: []string{"/"}}
 	r.guard("os", "/etc/os-release", func() error { r.inv.OS = readOS(r.host, r); return nil })
 	if err := r.walk(ctx); err != nil {
@@ -108,9 +110,10 @@ const (
 // run is one extraction.
 type run struct {
 	opts  Options
-	host  *Host
+	host  *host.Host
 	log   *slog.Logger
 	owned *ownership
+	jars  *jar.Reader
 
 	folders, files int64 // written by the walking goroutine only
 
@@ -169,7 +172,7 @@ func (r *run) stats(start time.Time) Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return Stats{
-		Folders: r.folders, Files: r.files, Opened: r.host.opened.Load(), BytesRead: r.host.read.Load(),
+		Folders: r.folders, Files: r.files, Opened: r.host.Opened(), BytesRead: r.host.BytesRead(),
 		Found: r.found, Elapsed: r.opts.Now().Sub(start),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
 )
 
 // Extractor finds one kind of package. It has Wants and Read for files that may lie anywhere, or System for what lies at known places.
@@ -16,9 +17,9 @@ type Extractor struct {
 	// Wants says, before anything is opened, whether a file of the walk is of interest.
 	Wants func(e *Entry) bool
 	// Read reads such a file. Several run at once, each with its own file and output.
-	Read func(ctx context.Context, f *File, out *Output) error
+	Read func(ctx context.Context, f *host.File, out *Output) error
 	// System reads known places after the walk, so that it can tell which of the packages found there it owns.
-	System func(ctx context.Context, h *Host, out *Output) error
+	System func(ctx context.Context, h *host.Host, out *Output) error
 }
 
 // extractors lists all of them. A file is read by the first that wants it.
@@ -91,7 +92,7 @@ func (o *Output) Add(p inventory.Package) {
 }
 
 // Gap records a part that was there and could not be read. The rest goes on.
-func (o *Output) Gap(path, reason string) { o.run.gap(rooted(path), o.id, reason) }
+func (o *Output) Gap(path, reason string) { o.run.gap(host.Path(path), o.id, reason) }
 
 // Note records a fact about the read that leaves nothing unseen.
 func (o *Output) Note(text string) { o.run.note(text) }
@@ -100,15 +101,4 @@ func (o *Output) Note(text string) { o.run.note(text) }
 func (o *Output) OS() inventory.OS { return o.run.inv.OS }
 
 // Database says that a package database was read from path, whatever it held.
-func (o *Output) Database(path string) { o.run.databases = append(o.run.databases, rooted(path)) }
-
-// rooted turns a name for fs.FS into a path of the host.
-func rooted(name string) string {
-	if name == "." {
-		return "/"
-	}
-	if strings.HasPrefix(name, "/") {
-		return name
-	}
-	return "/" + name
-}
+func (o *Output) Database(path string) { o.run.databases = append(o.run.databases, host.Path(path)) }

@@ -112,10 +112,6 @@ func FuzzRepositories(f *testing.F) {
 	})
 }
 
-func FuzzMountInfo(f *testing.F) {
-	fuzz(f, "proc/self/mountinfo", map[string]string{"opt/x.egg-info": "Name: x\nVersion: 1\n"}, "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw\n", " - ")
-}
-
 func FuzzGrubEnvironment(f *testing.F) {
 	fuzz(f, "boot/grub2/grubenv", map[string]string{"boot/vmlinuz-6.1.0": ""}, "# GRUB Environment Block\nsaved_entry=x-6.1.0\n")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/package-url/packageurl-go"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
 )
 
 // minExecutable is below the size of any Go program, in bytes: an empty main of Go 1.26 is over a megabyte.
@@ -32,7 +33,7 @@ func goBinary() Extractor {
 			info, ok := e.Info()
 			return ok && info.Size() >= minExecutable && (info.Mode()&0o111 != 0 || ext == ".exe")
 		},
-		Read: func(_ context.Context, f *File, out *Output) error {
+		Read: func(_ context.Context, f *host.File, out *Output) error {
 			is, err := mayBeGo(f)
 			if err != nil || !is {
 				return err
@@ -66,7 +67,7 @@ func notExecutable(ext string) bool {
 
 // mayBeGo looks at a program's first bytes and, in ELF, at its section names, so that the programs of C are not searched. An error says that the
 // program cannot be judged.
-func mayBeGo(f *File) (bool, error) {
+func mayBeGo(f *host.File) (bool, error) {
 	var head [64]byte
 	if _, err := f.ReadAt(head[:], 0); err != nil {
 		return false, fmt.Errorf("read the first bytes: %w", err)
@@ -87,7 +88,7 @@ func mayBeGo(f *File) (bool, error) {
 }
 
 // elfMayBeGo reads the names of the sections (System V ABI, chapter 4): Go's linker makes .go.buildinfo, and -s -w does not take it away.
-func elfMayBeGo(f *File, head []byte) (bool, error) {
+func elfMayBeGo(f *host.File, head []byte) (bool, error) {
 	var order binary.ByteOrder = binary.LittleEndian
 	if head[5] == 2 {
 		order = binary.BigEndian
@@ -127,7 +128,7 @@ func elfMayBeGo(f *File, head []byte) (bool, error) {
 }
 
 // packedOrStripped judges a program without sections: debug/buildinfo searches its data, unless UPX has packed it.
-func packedOrStripped(f *File) (bool, error) {
+func packedOrStripped(f *host.File) (bool, error) {
 	head := make([]byte, 4096)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -139,7 +140,7 @@ func packedOrStripped(f *File) (bool, error) {
 	return true, nil
 }
 
-func goModules(info *buildinfo.BuildInfo, f *File, out *Output) {
+func goModules(info *buildinfo.BuildInfo, f *host.File, out *Output) {
 	// "go1.26.3", "go1.22.1 X:boringcrypto", "devel go1.27-0123abc …"
 	release, _, _ := strings.Cut(strings.TrimPrefix(info.GoVersion, "devel "), " ")
 	if v, ok := strings.CutPrefix(release, "go"); ok {
@@ -177,13 +178,13 @@ func replaced(m *debug.Module) *debug.Module {
 	return m
 }
 
-func addGo(f *File, out *Output, module, version string) {
+func addGo(f *host.File, out *Output, module, version string) {
 	namespace, name := "", module
 	if i := strings.LastIndexByte(module, '/'); i >= 0 {
 		namespace, name = module[:i], module[i+1:]
 	}
 	out.Add(inventory.Package{
-		Ecosystem: inventory.Go, Name: module, Version: version, Location: rooted(f.Name),
+		Ecosystem: inventory.Go, Name: module, Version: version, Location: host.Path(f.Name),
 		PURL: languagePURL(packageurl.TypeGolang, namespace, name, version),
 	})
 }

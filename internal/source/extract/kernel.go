@@ -8,11 +8,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"hinomi/internal/source/extract/host"
 )
 
 // kernel finds the kernels on the disk, and which of them runs or boots next: a fixed kernel that was installed but never booted protects nothing.
 func kernel() Extractor {
-	return Extractor{ID: "kernel", System: func(_ context.Context, h *Host, out *Output) error {
+	return Extractor{ID: "kernel", System: func(_ context.Context, h *host.Host, out *Output) error {
 		images, modules := map[string]bool{}, map[string]bool{}
 		for _, dir := range []string{"usr/lib/modules", "lib/modules"} {
 			real, entries, err := h.ReadDir(dir)
@@ -63,7 +65,7 @@ func missing(out *Output, dir string, err error) {
 
 // nextKernel concludes which kernel boots: the entry that GRUB has saved (grub-set-default(8), as Red Hat's systems use), else the link that
 // Debian's systems keep, else the highest release.
-func nextKernel(h *Host, releases []string) string {
+func nextKernel(h *host.Host, releases []string) string {
 	if len(releases) == 0 {
 		return ""
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/package-url/packageurl-go"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
 )
 
 // maxPackageJSON bounds one package.json. The largest published ones are below 2 MiB.
@@ -31,7 +32,7 @@ func node() Extractor {
 			}
 			return path.Base(root) == "node_modules" || root == "usr/share/nodejs" || root == "usr/lib/nodejs"
 		},
-		Read: func(_ context.Context, f *File, out *Output) error {
+		Read: func(_ context.Context, f *host.File, out *Output) error {
 			data, err := f.Bytes(maxPackageJSON)
 			if err != nil {
 				return err
@@ -55,7 +56,7 @@ func node() Extractor {
 				}
 			}
 			out.Add(inventory.Package{
-				Ecosystem: inventory.NPM, Name: name, Version: version, Location: rooted(f.Name),
+				Ecosystem: inventory.NPM, Name: name, Version: version, Location: host.Path(f.Name),
 				PURL: languagePURL(packageurl.TypeNPM, scope, base, version),
 			})
 			return nil

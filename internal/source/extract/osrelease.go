@@ -8,17 +8,18 @@ import (
 	"strings"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
 )
 
 const maxConfig = 1 << 20 // bytes of a configuration file
 
 // readOS identifies the system: os-release(5) at its two places, else the release files that older systems have.
-func readOS(h *Host, r *run) inventory.OS {
+func readOS(h *host.Host, r *run) inventory.OS {
 	for _, name := range []string{"etc/os-release", "usr/lib/os-release"} {
 		data, err := h.ReadFile(name, maxConfig)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
-				r.gap(rooted(name), "os", err.Error())
+				r.gap(host.Path(name), "os", err.Error())
 			}
 			continue
 		}
@@ -27,20 +28,20 @@ func readOS(h *Host, r *run) inventory.OS {
 			os.Pro = ubuntuPro(h, r, os)
 			return os
 		}
-		r.gap(rooted(name), "os", "holds no ID")
+		r.gap(host.Path(name), "os", "holds no ID")
 	}
 	for _, f := range releaseFiles() {
 		data, err := h.ReadFile(f.name, maxConfig)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
-				r.gap(rooted(f.name), "os", err.Error())
+				r.gap(host.Path(f.name), "os", err.Error())
 			}
 			continue
 		}
 		if os, ok := f.parse(strings.TrimSpace(string(data))); ok {
 			return os
 		}
-		r.gap(rooted(f.name), "os", fmt.Sprintf("unknown release %.80q", data))
+		r.gap(host.Path(f.name), "os", fmt.Sprintf("unknown release %.80q", data))
 	}
 	return inventory.OS{}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"regexp"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/package-url/packageurl-go"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
 	"hinomi/internal/source/extract/zipdir"
 )
 
@@ -29,7 +31,7 @@ func python() Extractor {
 			}
 			return strings.HasSuffix(e.Base, ".egg-info") || strings.HasSuffix(e.Base, ".egg")
 		},
-		Read: func(_ context.Context, f *File, out *Output) error {
+		Read: func(_ context.Context, f *host.File, out *Output) error {
 			if strings.HasSuffix(f.Name, ".egg") {
 				return pythonEgg(f, out)
 			}
@@ -41,6 +43,9 @@ func python() Extractor {
 		},
 	}
 }
+
+// maxEggEntries bounds one egg.
+const maxEggEntries = 500_000
 
 // maxPythonHeader bounds what is read of one file of metadata, in bytes: the name and the version stand among its first lines.
 const maxPythonHeader = 1 << 20
@@ -71,13 +76,13 @@ func (m *pythonMetadata) line(line []byte, _ bool) error {
 	return nil
 }
 
-func (m *pythonMetadata) add(f *File, out *Output) error {
+func (m *pythonMetadata) add(f *host.File, out *Output) error {
 	if m.name == "" || m.version == "" {
 		return fmt.Errorf("metadata without a name or a version: %q %q", m.name, m.version)
 	}
 	name := pythonName(m.name)
 	out.Add(inventory.Package{
-		Ecosystem: inventory.PyPI, Name: name, Version: m.version, Location: rooted(f.Name),
+		Ecosystem: inventory.PyPI, Name: name, Version: m.version, Location: host.Path(f.Name),
 		PURL: languagePURL(packageurl.TypePyPi, "", name, m.version),
 	})
 	return nil
@@ -90,22 +95,25 @@ func pythonName(name string) string {
 	return strings.ToLower(pythonSeparators.ReplaceAllString(name, "-"))
 }
 
-func pythonEgg(f *File, out *Output) error {
+func pythonEgg(f *host.File, out *Output) error {
 	a, err := zipdir.Open(f, f.Size)
 	if err != nil {
 		return err
 	}
 	n, found := 0, false
 	err = a.Entries(func(e zipdir.Entry) error {
-		if n++; n > maxArchiveEntries {
-			return fmt.Errorf("more than %d entries", maxArchiveEntries)
+		if n++; n > maxEggEntries {
+			return fmt.Errorf("more than %d entries", maxEggEntries)
 		}
 		if string(e.Name) != "EGG-INFO/PKG-INFO" || found {
 			return nil
 		}
 		found = true
-		j := &jar{}
-		text, err := j.text(a, e)
+		r, err := a.Reader(e)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(io.LimitReader(r, maxPythonHeader))
 		if err != nil {
 			return err
 		}

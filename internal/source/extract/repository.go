@@ -10,11 +10,12 @@ import (
 	"strings"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
 )
 
 // repositories reads which package repositories are configured: they say whose packages a host takes. No address keeps its user or password.
 func repositories() Extractor {
-	return Extractor{ID: "repository", System: func(_ context.Context, h *Host, out *Output) error {
+	return Extractor{ID: "repository", System: func(_ context.Context, h *host.Host, out *Output) error {
 		add := func(r inventory.Repo) {
 			if r.ID != "" && len(out.run.inv.Repos) < 10_000 {
 				out.run.inv.Repos = append(out.run.inv.Repos, r)
@@ -179,7 +180,7 @@ func plainURL(s string) string {
 }
 
 // ubuntuPro says whether Ubuntu Pro is attached, by the status that its client keeps.
-func ubuntuPro(h *Host, r *run, os inventory.OS) bool {
+func ubuntuPro(h *host.Host, r *run, os inventory.OS) bool {
 	if os.ID != "ubuntu" {
 		return false
 	}
@@ -195,7 +196,7 @@ func ubuntuPro(h *Host, r *run, os inventory.OS) bool {
 		err = json.Unmarshal(data, &status)
 	}
 	if err != nil {
-		r.gap(rooted(name), "os", "whether Ubuntu Pro is attached is unknown: "+err.Error())
+		r.gap(host.Path(name), "os", "whether Ubuntu Pro is attached is unknown: "+err.Error())
 	}
 	return status.Attached
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/package-url/packageurl-go"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/host"
 	"hinomi/internal/source/extract/rpmdb"
 )
 
 // rpm reads the databases of rpm in all forms that it has had, at the places that distributions give them.
 func rpm() Extractor {
-	return Extractor{ID: "rpm", System: func(ctx context.Context, h *Host, out *Output) error {
+	return Extractor{ID: "rpm", System: func(ctx context.Context, h *host.Host, out *Output) error {
 		seen := map[string]bool{}
 		for _, dir := range []string{"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"} {
 			for _, base := range []string{"rpmdb.sqlite", "Packages.db", "Packages"} {
@@ -39,7 +40,7 @@ func rpm() Extractor {
 	}}
 }
 
-func readRPM(ctx context.Context, h *Host, name string, out *Output) error {
+func readRPM(ctx context.Context, h *host.Host, name string, out *Output) error {
 	f, err := h.Open(name)
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func readRPM(ctx context.Context, h *Host, name string, out *Output) error {
 		return err
 	}
 	for _, n := range db.Notes {
-		out.Note(rooted(name) + ": " + n)
+		out.Note(host.Path(name) + ": " + n)
 	}
 	problems := 0
 	for blob, err := range db.Headers() {
@@ -103,7 +104,7 @@ func rpmHeader(blob []byte, name string, out *Output) error {
 		epoch = ""
 	}
 	p := inventory.Package{
-		Ecosystem: eco, Name: h.Name, Version: h.EVR(), Arch: h.Arch, Module: h.Modularity, Vendor: h.Vendor, Location: rooted(name),
+		Ecosystem: eco, Name: h.Name, Version: h.EVR(), Arch: h.Arch, Module: h.Modularity, Vendor: h.Vendor, Location: host.Path(name),
 		PURL: systemPURL(packageurl.TypeRPM, os, h.Name, strings.TrimPrefix(h.EVR(), h.Epoch+":"), epoch, h.Arch),
 	}
 	if source, version, ok := h.Source(); ok {

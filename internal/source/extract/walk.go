@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"hinomi/internal/source/extract/host"
+	"hinomi/internal/source/extract/mount"
 )
 
 const (
@@ -30,8 +33,8 @@ type walker struct {
 	*run
 	list   []Extractor // those with Wants
 	jobs   chan<- job
-	mounts *mounts
-	seen   map[identity]struct{}
+	mounts *mount.Table
+	seen   map[mount.Identity]struct{}
 	full   bool
 	ready  Entry // reused
 }
@@ -48,7 +51,7 @@ func (r *run) walk(ctx context.Context) error {
 			}
 		})
 	}
-	w := &walker{run: r, jobs: jobs, mounts: readMounts(r.host), seen: map[identity]struct{}{}}
+	w := &walker{run: r, jobs: jobs, mounts: mount.Read(r.host.FS()), seen: map[mount.Identity]struct{}{}}
 	for _, x := range extractors() {
 		if x.Wants != nil {
 			w.list = append(w.list, x)
@@ -69,8 +72,8 @@ func (r *run) walk(ctx context.Context) error {
 // read runs an extractor over one file.
 func (r *run) read(ctx context.Context, j job) {
 	out := &Output{run: r, id: j.x.ID}
-	r.guard(j.x.ID, rooted(j.name), func() error {
-		f, err := r.host.open(j.name)
+	r.guard(j.x.ID, host.Path(j.name), func() error {
+		f, err := r.host.OpenExact(j.name)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // deleted since the folder was listed, on a live host
 		}
@@ -95,11 +98,11 @@ func (w *walker) folder(ctx context.Context, dir string, depth int) error {
 	if dir == "" {
 		name = "."
 	}
-	if m, skip := w.mounts.foreign(rooted(name)); skip {
-		m.record(w.run, rooted(name)) // before it is opened: a network server may be gone, an automounter would mount
+	if m, skip := w.mounts.Foreign(host.Path(name)); skip {
+		w.leave(host.Path(name), m) // before it is opened: a network server may be gone, an automounter would mount
 		return nil
 	}
-	f, err := w.host.fsys.Open(name)
+	f, err := w.host.FS().Open(name)
 	if err != nil {
 		return w.refuse(dir, err)
 	}
@@ -109,10 +112,10 @@ func (w *walker) folder(ctx context.Context, dir string, depth int) error {
 		return w.refuse(dir, err)
 	}
 	w.folders++
-	w.opts.OnProgress(int(w.files), rooted(name))
+	w.opts.OnProgress(int(w.files), host.Path(name))
 	list, ok := f.(fs.ReadDirFile)
 	if !ok {
-		return w.refuse(dir, fmt.Errorf("list %s: not a folder", rooted(name)))
+		return w.refuse(dir, fmt.Errorf("list %s: not a folder", host.Path(name)))
 	}
 	for {
 		entries, err := list.ReadDir(batch)
@@ -125,7 +128,7 @@ func (w *walker) folder(ctx context.Context, dir string, depth int) error {
 		case err != nil:
 			return w.refuse(dir, err)
 		case len(entries) == 0:
-			return w.refuse(dir, fmt.Errorf("list %s: the file system returned nothing", rooted(name)))
+			return w.refuse(dir, fmt.Errorf("list %s: the file system returned nothing", host.Path(name)))
 		}
 	}
 }
@@ -138,7 +141,7 @@ func (w *walker) refuse(dir string, err error) error {
 	case dir == "" && w.folders <= 1 && w.files == 0:
 		return err
 	case !errors.Is(err, fs.ErrNotExist):
-		w.gap(rooted(dir), "", err.Error())
+		w.gap(host.Path(dir), "", err.Error())
 	}
 	return nil
 }
@@ -149,25 +152,34 @@ func (w *walker) enter(dir string, f fs.File) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	id, ok := identify(info)
+	id, ok := mount.Identify(info)
 	if !ok {
 		return true, nil
 	}
 	if dir == "" {
-		w.mounts.root(id)
-	} else if m, skip := w.mounts.skip(id, dir); skip {
-		m.record(w.run, rooted(dir))
+		w.mounts.Root(id)
+	} else if m, skip := w.mounts.Skip(id, dir); skip {
+		w.leave(host.Path(dir), m)
 		return false, nil
 	}
 	if _, had := w.seen[id]; had {
-		if w.mounts.live() { // a bind mount: what it holds was read under its other name
-			w.note(rooted(dir) + ": not entered again, the same folder was walked under another path")
+		if w.mounts.Live() { // a bind mount: what it holds was read under its other name
+			w.note(host.Path(dir) + ": not entered again, the same folder was walked under another path")
 			return false, nil
 		}
 		return false, errors.New("the folder was already walked under another path: a loop, or a damaged file system")
 	}
 	w.seen[id] = struct{}{}
 	return true, nil
+}
+
+// leave names a mount that is not entered: a pseudo file system in the notes, any other as a gap.
+func (w *walker) leave(dir string, m mount.Point) {
+	if m.Pseudo {
+		w.note(fmt.Sprintf("%s: not entered, %s holds no files of a disk", dir, m.Type))
+		return
+	}
+	w.gap(dir, "", fmt.Sprintf("not entered: a mount of type %s, which is no disk of this host", m.Type))
 }
 
 func (w *walker) entries(ctx context.Context, dir string, entries []fs.DirEntry, depth int) error {
@@ -186,10 +198,10 @@ func (w *walker) entries(ctx context.Context, dir string, entries []fs.DirEntry,
 		case w.full:
 		case w.excluded(child):
 		case depth >= maxDepth || len(child) > maxPath:
-			w.gap(rooted(child[:min(len(child), maxPath)]), "", fmt.Sprintf("not entered: more than %d folders deep, or a path of more than %d bytes", maxDepth, maxPath))
+			w.gap(host.Path(child[:min(len(child), maxPath)]), "", fmt.Sprintf("not entered: more than %d folders deep, or a path of more than %d bytes", maxDepth, maxPath))
 		case w.folders >= maxFolders:
 			w.full = true
-			w.gap(rooted(child), "", fmt.Sprintf("the walk ended here: more than %d folders", maxFolders))
+			w.gap(host.Path(child), "", fmt.Sprintf("the walk ended here: more than %d folders", maxFolders))
 		default:
 			if err := w.folder(ctx, child, depth+1); err != nil {
 				return err
@@ -214,7 +226,7 @@ func (w *walker) file(dir string, d fs.DirEntry) {
 		return
 	}
 	if e.err != nil && !errors.Is(e.err, fs.ErrNotExist) {
-		w.gap(rooted(e.Path()), "", e.err.Error())
+		w.gap(host.Path(e.Path()), "", e.err.Error())
 	}
 }
 

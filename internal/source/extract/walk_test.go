@@ -183,6 +183,9 @@ func (l liveFS) Open(name string) (fs.File, error) {
 		return fstest.MapFS{"t": {Data: []byte(l.table)}}.Open("t")
 	}
 	f, err := os.DirFS(l.root).Open(name)
+	if name == "proc" && err == nil {
+		return mountedFile{f.(fs.ReadDirFile), 999}, nil
+	}
 	if err != nil || !strings.HasPrefix(name, "mnt") {
 		return f, err
 	}
@@ -217,6 +220,7 @@ func (m mountedInfo) Sys() any {
 func TestMountsOfALiveHost(t *testing.T) {
 	root := t.TempDir()
 	write(t, root, "mnt1/x.egg-info", "Name: x\nVersion: 1\n")
+	write(t, root, "proc/x.egg-info", "Name: of-proc\nVersion: 1\n")
 	info, err := os.Stat(root)
 	if err != nil {
 		t.Fatal(err)
@@ -225,6 +229,7 @@ func TestMountsOfALiveHost(t *testing.T) {
 	major, minor := dev>>8&0xfff, dev&0xff|dev>>12&^0xff
 	rootLine := fmt.Sprintf("1 0 %d:%d / / rw - ext4 /dev/vda rw\n", major, minor)
 	for _, c := range []struct{ name, line, gap, note string }{
+		{"none", "", "", ""},
 		{"disk", "2 1 0:77 / /mnt1 rw - xfs /dev/vdb rw\n", "", ""},
 		{"network", "2 1 0:77 / /mnt1 rw shared:1 - nfs4 server:/x rw\n", "a mount of type nfs4", ""},
 		{"pseudo", "2 1 0:77 / /mnt1 rw - tmpfs tmpfs rw\n", "", "/mnt1: not entered, tmpfs"},

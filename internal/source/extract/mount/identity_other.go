@@ -1,6 +1,6 @@
 //go:build !unix
 
-package extract
+package mount
 
 // kernelIdentity knows nothing here: the depth of folders bounds the walk.
-func kernelIdentity(any) (identity, bool) { return identity{}, false }
+func kernelIdentity(any) (Identity, bool) { return Identity{}, false }

@@ -1,4 +1,6 @@
-package extract
+// Package host gives the files of the system that is read, by name: symbolic links are resolved inside of it, pipes are never opened, and what is
+// read of a file is bounded and counted.
+package host
 
 import (
 	"bufio"
@@ -9,12 +11,11 @@ import (
 	"io/fs"
 	"path"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
-// errTooLong is wrapped where a file is longer than what may be read of it.
-var errTooLong = errors.New("over the limit")
+// ErrTooLong is wrapped where a file is longer than what may be read of it.
+var ErrTooLong = errors.New("over the limit")
 
 // Host is the system that is read: its files by name, with symbolic links resolved inside of it.
 type Host struct {
@@ -22,13 +23,32 @@ type Host struct {
 	links        fs.ReadLinkFS // nil if the file system does not tell
 	limit        int64
 	opened, read atomic.Int64
-	unpack       sync.Mutex // held while nested archives of one file are in memory
-	arena        []byte     // where they are, guarded by unpack; made when first needed, and resident as far as it was used
 }
 
-func newHost(fsys fs.FS, limit int64) *Host {
+// New makes a host of its root. At most limit bytes are read of a file from its beginning to its end. It is safe for concurrent use if fsys is.
+func New(fsys fs.FS, limit int64) *Host {
 	links, _ := fsys.(fs.ReadLinkFS)
 	return &Host{fsys: fsys, links: links, limit: limit}
+}
+
+// FS is the root, for walks that follow no links.
+func (h *Host) FS() fs.FS { return h.fsys }
+
+// Opened returns how many files were opened.
+func (h *Host) Opened() int64 { return h.opened.Load() }
+
+// BytesRead returns how many bytes were read from files.
+func (h *Host) BytesRead() int64 { return h.read.Load() }
+
+// Path turns a name for fs.FS into a path of the host.
+func Path(name string) string {
+	if name == "." {
+		return "/"
+	}
+	if strings.HasPrefix(name, "/") {
+		return name
+	}
+	return "/" + name
 }
 
 // maxLinks is how many symbolic links one path may pass: the 40 of path_resolution(7), Linux.
@@ -95,12 +115,13 @@ func (h *Host) Open(name string) (*File, error) {
 			return nil, fmt.Errorf("open %s: %w", name, errNotRegular)
 		}
 	}
-	return h.open(real)
+	return h.OpenExact(real)
 }
 
 var errNotRegular = errors.New("not a regular file")
 
-func (h *Host) open(name string) (*File, error) {
+// OpenExact opens a file whose name holds no links, as a walk finds it.
+func (h *Host) OpenExact(name string) (*File, error) {
 	f, err := h.fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -120,7 +141,7 @@ func (h *Host) open(name string) (*File, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(f, h.limit+1))
 	if err == nil && int64(len(data)) > h.limit {
-		err = fmt.Errorf("read %s: %w of %d bytes, and the file system reads files from their beginning only", name, errTooLong, h.limit)
+		err = fmt.Errorf("read %s: %w of %d bytes, and the file system reads files from their beginning only", name, ErrTooLong, h.limit)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -184,7 +205,7 @@ func (f *File) Close() { _ = f.file.Close() }
 // Bytes reads the file whole, or fails if it is longer than limit.
 func (f *File) Bytes(limit int64) ([]byte, error) {
 	if f.Size > limit {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", errTooLong, f.Size, limit)
+		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrTooLong, f.Size, limit)
 	}
 	data := make([]byte, f.Size)
 	n, err := f.ReadAt(data, 0)
@@ -194,15 +215,19 @@ func (f *File) Bytes(limit int64) ([]byte, error) {
 	case err == nil || errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	}
-	return nil, fmt.Errorf("read %s: %w", rooted(f.Name), err)
+	return nil, fmt.Errorf("read %s: %w", Path(f.Name), err)
 }
 
-const maxLine = 64 << 10
+// Limit is how many bytes may be read of the file from its beginning to its end.
+func (f *File) Limit() int64 { return f.host.limit }
+
+// MaxLine is how many bytes of one line Lines gives.
+const MaxLine = 64 << 10
 
 // Lines calls fn with each line, without its end, until fn returns an error. A line's bytes are only valid during the call; of a line that is
 // longer than 64 KiB the beginning is given and cut is true. Behind limit bytes Lines fails, after what came before was given.
 func (f *File) Lines(limit int64, fn func(line []byte, cut bool) error) error {
-	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, min(f.Size, limit)), maxLine)
+	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, min(f.Size, limit)), MaxLine)
 	for {
 		line, err := r.ReadSlice('\n')
 		cut := errors.Is(err, bufio.ErrBufferFull)
@@ -216,11 +241,11 @@ func (f *File) Lines(limit int64, fn func(line []byte, cut bool) error) error {
 		}
 		switch {
 		case errors.Is(err, io.EOF) && f.Size > limit:
-			return fmt.Errorf("%w: %d bytes, at most %d are read", errTooLong, f.Size, limit)
+			return fmt.Errorf("%w: %d bytes, at most %d are read", ErrTooLong, f.Size, limit)
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("read %s: %w", rooted(f.Name), err)
+			return fmt.Errorf("read %s: %w", Path(f.Name), err)
 		}
 	}
 }
