@@ -23,6 +23,7 @@ import (
 func (w *world) whatMotoLacks() {
 	for action, body := range map[string]map[string]any{
 		"DescribeDirectConnectGateways": {"directConnectGateways": []any{}}, "DescribeVirtualInterfaces": {"virtualInterfaces": []any{}},
+		"DescribeDirectConnectGatewayAssociations": {"directConnectGatewayAssociations": []any{}},
 	} {
 		w.Before("directconnect", action, func(c *awstest.Call) *awstest.Reply { return c.JSON(body) })
 	}
