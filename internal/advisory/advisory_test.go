@@ -30,8 +30,14 @@ func TestCVEs(t *testing.T) {
 
 func TestCanonicalName(t *testing.T) {
 	for _, c := range []struct{ eco, name, want string }{
-		{"PyPI", "Foo._-Bar", "foo-bar"}, {"PyPI", "plain-name", "plain-name"}, {"PyPI", "a--b", "a-b"}, {"PyPI", "_a", "-a"},
-		{"NuGet", "Newtonsoft.Json", "newtonsoft.json"}, {"Packagist", "Symfony/Yaml", "symfony/yaml"}, {"npm", "JSONStream", "JSONStream"}, {"Go", "github.com/A/B", "github.com/A/B"},
+		{"PyPI", "Foo._-Bar", "foo-bar"},
+		{"PyPI", "plain-name", "plain-name"},
+		{"PyPI", "a--b", "a-b"},
+		{"PyPI", "_a", "-a"},
+		{"NuGet", "Newtonsoft.Json", "newtonsoft.json"},
+		{"Packagist", "Symfony/Yaml", "symfony/yaml"},
+		{"npm", "JSONStream", "JSONStream"},
+		{"Go", "github.com/A/B", "github.com/A/B"},
 	} {
 		got := advisory.CanonicalName(c.eco, c.name)
 		if got != c.want || advisory.CanonicalName(c.eco, got) != got {

@@ -59,9 +59,8 @@ func distroOf(id string) (distro, bool) {
 
 // isDistribution reports whether an ecosystem is an operating system's: its packages need an os-release to be judged.
 func isDistribution(e inventory.Ecosystem) bool {
-	switch e {
-	case inventory.CentOS, inventory.Bottlerocket:
-		return true
+	if e == inventory.CentOS || e == inventory.Bottlerocket {
+		return true // known, but no feed of ours speaks for them
 	}
 	for _, d := range distros() {
 		if d.ecosystem == e {

@@ -19,7 +19,7 @@ import (
 // paths, share it and stand in its vulnerablePackages, as in Amazon Inspector. The line is drawn at the source package because that is what
 // an update replaces: a CVE in two unrelated packages is mended, and its findings close, in two acts. Where the source is not known (an SBOM
 // seldom names it) the package stands for itself. Errata without a CVE and other dismissed matches give none.
-func Findings(res *Result, ref asset.Ref, db Lookup, now time.Time) ([]finding.Finding, error) {
+func Findings(res *Result, ref asset.Ref, db Details, now time.Time) ([]finding.Finding, error) {
 	groups := map[groupKey]*group{}
 	var order []groupKey
 	for i := range res.Matches {
@@ -78,7 +78,7 @@ type known struct {
 
 type findingBuilder struct {
 	ref   asset.Ref
-	db    Lookup
+	db    Details
 	now   time.Time
 	cves  map[string]known
 	texts map[advisory.Doc]string

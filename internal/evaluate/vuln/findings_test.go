@@ -1,7 +1,6 @@
 package vuln_test
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -205,32 +204,5 @@ func TestFixes(t *testing.T) {
 	res = vuln.Match(inv, db, vuln.Options{Now: now()})
 	if got, err = vuln.Findings(&res, instance(), db, now()); err != nil || got[0].Package.FixAvailable != "NO" {
 		t.Errorf("an advisory is still open: %+v, %v", got, err)
-	}
-}
-
-// TestFindingsOfRealInventory makes findings of a real inventory with all feeds: each is whole.
-func TestFindingsOfRealInventory(t *testing.T) {
-	db := sharedDB(t)
-	inv := readInventory(t, filepath.Join(sharedData(t), "feeds-reference", "almalinux-10.osv-scanner.json"))
-	res := vuln.Match(inv, db, vuln.Options{Now: feedsDay()})
-	got, err := vuln.Findings(&res, instance(), db, feedsDay())
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen, by := map[string]bool{}, map[finding.Severity]int{}
-	for _, f := range got {
-		if seen[f.ID] || f.Description == "" || len(f.Why) == 0 || len(f.Package.Packages) == 0 || f.Package.SeveritySource == "" || f.Package.FixAvailable != "YES" {
-			t.Fatalf("got %+v", f)
-		}
-		seen[f.ID] = true
-		by[f.Severity]++
-	}
-	if len(got) < 500 || by[finding.Critical] == 0 {
-		t.Errorf("%d findings: %v", len(got), by)
-	}
-	t.Logf("%d matches, %d findings: %v", len(res.Matches), len(got), by)
-	later := vuln.Match(inv, db, vuln.Options{Now: feedsDay().AddDate(0, 3, 0)})
-	if len(later.Matches) != len(res.Matches) || !slices.ContainsFunc(later.NotAssessed, func(n vuln.NotAssessed) bool { return n.Reason == vuln.FeedStale && n.Packages == len(inv.Packages) }) {
-		t.Errorf("three months later: %d matches, %+v", len(later.Matches), later.NotAssessed)
 	}
 }

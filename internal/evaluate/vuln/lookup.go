@@ -13,12 +13,16 @@ type Lookup interface {
 	Affected(at advisory.Coordinate, visit func(*advisory.Row)) error
 	// Advisory returns a document without its affected packages and long text. The caller must not change it.
 	Advisory(doc advisory.Doc) (*advisory.Advisory, error)
-	// Text returns the long text of a document: its details.
-	Text(doc advisory.Doc) (string, error)
-	// CVE returns what is known of a CVE beside the advisories; ok is false if nothing is.
-	CVE(id string) (c advisory.CVE, ok bool, err error)
 	// Lifecycles returns the support dates of a product's releases, by its os-release ID.
 	Lifecycles(product string) ([]advisory.Lifecycle, error)
 	// Feeds returns the feeds that were loaded. The caller must not change them.
 	Feeds() []advisory.Feed
+}
+
+// Details is what a finding tells beyond the match. store/advisorydb provides it, too.
+type Details interface {
+	// Text returns the long text of a document: its details.
+	Text(doc advisory.Doc) (string, error)
+	// CVE returns what is known of a CVE beside the advisories; ok is false if nothing is.
+	CVE(id string) (c advisory.CVE, ok bool, err error)
 }

@@ -1,7 +1,7 @@
 package vuln_test
 
 import (
-	"path/filepath"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +14,6 @@ import (
 	"hinomi/internal/evaluate/vuln"
 	"hinomi/internal/finding"
 	"hinomi/internal/inventory"
-	"hinomi/internal/store/advisorydb"
 )
 
 func now() time.Time { return time.Date(2026, 8, 22, 12, 0, 0, 0, time.UTC) }
@@ -25,49 +24,51 @@ type world struct {
 	advisories []advisory.Advisory
 	cves       []advisory.CVE
 	lifecycles []advisory.Lifecycle
+	fail       error // of every lookup
 }
 
-func (w world) open(t *testing.T) *advisorydb.DB {
+// memory is a world that is looked things up in.
+type memory struct {
+	world
+	rows map[advisory.Coordinate][]advisory.Row
+}
+
+func (w world) open(t *testing.T) *memory {
 	t.Helper()
-	p := filepath.Join(t.TempDir(), "a.db")
-	b, err := advisorydb.NewBuilder(p, advisorydb.Options{Now: now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	for i := range w.advisories {
-		if err := b.Advisory(&w.advisories[i]); err != nil {
-			t.Fatal(err)
+	m := &memory{w, map[advisory.Coordinate][]advisory.Row{}}
+	for i, a := range w.advisories {
+		for _, f := range a.Affected {
+			at := advisory.Coordinate{Ecosystem: f.Ecosystem, Release: f.Release, Package: advisory.CanonicalName(f.Ecosystem, f.Package)}
+			m.rows[at] = append(m.rows[at], advisory.Row{Affected: f, Doc: advisory.Doc(i), Withdrawn: !a.Withdrawn.IsZero()})
 		}
 	}
-	for i := range w.cves {
-		if err := b.CVE(&w.cves[i]); err != nil {
-			t.Fatal(err)
-		}
+	return m
+}
+
+func (m *memory) Affected(at advisory.Coordinate, visit func(*advisory.Row)) error {
+	for _, r := range m.rows[at] {
+		visit(&r)
 	}
-	for _, l := range w.lifecycles {
-		if err := b.Lifecycle(l); err != nil {
-			t.Fatal(err)
-		}
+	return m.fail
+}
+
+func (m *memory) Advisory(doc advisory.Doc) (*advisory.Advisory, error) {
+	return &m.advisories[doc], m.fail
+}
+
+func (m *memory) Text(doc advisory.Doc) (string, error) { return m.advisories[doc].Details, m.fail }
+func (m *memory) Feeds() []advisory.Feed                { return m.feeds }
+
+func (m *memory) CVE(id string) (advisory.CVE, bool, error) {
+	i := slices.IndexFunc(m.cves, func(c advisory.CVE) bool { return c.ID == id })
+	if i < 0 {
+		return advisory.CVE{}, false, m.fail
 	}
-	for _, f := range w.feeds {
-		if err := b.Feed(f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := b.Finish(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := advisorydb.Open(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return m.cves[i], true, m.fail
+}
+
+func (m *memory) Lifecycles(product string) ([]advisory.Lifecycle, error) {
+	return slices.DeleteFunc(slices.Clone(m.lifecycles), func(l advisory.Lifecycle) bool { return l.Product != product }), m.fail
 }
 
 func feedOf(name string, ecosystems ...string) advisory.Feed {
@@ -236,6 +237,16 @@ func TestNotAssessed(t *testing.T) {
 				t.Errorf("counts do not add up: %+v", n)
 			}
 		})
+	}
+}
+
+// TestLookupFails makes a damaged database a reason, not an empty list.
+func TestLookupFails(t *testing.T) {
+	inv := &inventory.Inventory{Packages: []inventory.Package{{Ecosystem: inventory.Go, Name: "m", Version: "1.0.0"}}}
+	db := world{feeds: []advisory.Feed{feedOf("test", "Go")}, fail: errors.New("advisory database is damaged")}.open(t)
+	res := vuln.Match(inv, db, vuln.Options{Now: now()})
+	if len(res.NotAssessed) != 1 || res.NotAssessed[0].Reason != vuln.LookupFailed || res.NotAssessed[0].Detail != "advisory database is damaged" {
+		t.Errorf("got %+v", res.NotAssessed)
 	}
 }
 

@@ -209,7 +209,7 @@ func (in *Document) unpack(f *zip.File, buf *bytes.Buffer) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()                                                   // only read
 	m := &meter{in: in, r: r, packed: int64(min(f.CompressedSize64, uint64(in.size)))} //nolint:gosec // at most in.size
 	n, err := buf.ReadFrom(io.LimitReader(m, in.limits.Document+1))
 	if err != nil {

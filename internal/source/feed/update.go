@@ -100,7 +100,7 @@ func (d *downloader) mirrorManifest(ctx context.Context) (*Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the mirror's manifest: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // only read
 	if resp.StatusCode == http.StatusNotFound {
 		return nil, nil //nolint:nilnil // no manifest is a valid answer
 	}
@@ -154,7 +154,7 @@ func (d *downloader) fetch(ctx context.Context, r Remote, old Entry) (Entry, Upd
 		u.Err = fmt.Errorf("download %q: %w: not a path inside the folder", r.File, ErrFormat)
 		return old, u
 	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
 		u.Err = fmt.Errorf("download %s: %w", r.File, err)
 		return old, u
 	}
@@ -245,7 +245,7 @@ func (d *downloader) transfer(ctx context.Context, address string, old Entry, p 
 	if err != nil {
 		return false, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // only read
 	switch resp.StatusCode {
 	case http.StatusNotModified:
 		return true, nil

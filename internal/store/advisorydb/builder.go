@@ -50,7 +50,7 @@ type Builder struct {
 	docs   []uint64
 	blocks []uint64
 	text   []byte // the block being filled
-	inText int    // texts in it
+	inText uint64 // texts in it
 	zip    *zstd.Encoder
 	e      encoder
 	key    []byte
@@ -112,7 +112,7 @@ func (b *Builder) Advisory(a *advisory.Advisory) error {
 	if a.ID == "" {
 		return errors.New("add an advisory: it has no id")
 	}
-	doc := advisory.Doc(len(b.docs))
+	doc := advisory.Doc(len(b.docs)) //nolint:gosec // each of 2^32 documents would hold 8 bytes here
 	if err := b.document(a); err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (b *Builder) Advisory(a *advisory.Advisory) error {
 
 // document writes a document and keeps its text for the next block.
 func (b *Builder) document(a *advisory.Advisory) error {
-	block, place := len(b.blocks), b.inText
+	block, place := uint64(len(b.blocks)), b.inText
 	e := encoder{b: b.text}
 	e.string(a.Details)
 	b.text = e.b
@@ -308,7 +308,7 @@ func (b *Builder) uints(l []uint64) error {
 
 // bucketBits returns how many leading bits of the hash tell the bucket, for about four entries in each.
 func bucketBits(keys int) uint32 {
-	return uint32(min(max(bits.Len(uint(keys/4)), 1), 28)) //nolint:gosec // between 1 and 28
+	return uint32(min(max(bits.Len(uint(keys/4)), 1), 28))
 }
 
 // buckets writes, for every prefix of the hash, the index of the first entry that has it or a greater one.
@@ -319,7 +319,7 @@ func (b *Builder) buckets(entries []uint64, nbits uint32) error {
 		for 2*i < len(entries) && entries[2*i]>>(64-nbits) < p {
 			i++
 		}
-		buf = binary.LittleEndian.AppendUint32(buf, uint32(i)) //nolint:gosec // fewer entries than 2^32: 16 bytes each are held
+		buf = binary.LittleEndian.AppendUint32(buf, uint32(i))
 	}
 	return b.write(buf)
 }
@@ -345,11 +345,11 @@ func (b *Builder) Close() error {
 
 // syncDir makes a rename in a folder last.
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.Open(dir) //nolint:gosec // the folder is the caller's choice
 	if err != nil {
 		return fmt.Errorf("make the new advisory database last: %w", err)
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }() // only read
 	if err := d.Sync(); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("make the new advisory database last: %w", err)
 	}

@@ -125,7 +125,7 @@ func (d *decoder) count() int {
 		d.fail()
 		return 0
 	}
-	return int(n)
+	return int(n) //nolint:gosec // at most len(d.b)
 }
 
 func (d *decoder) strings() []string {
@@ -265,7 +265,7 @@ func (d *decoder) zero() string {
 }
 
 // document appends an advisory without its affected packages; its text lies at place n of a block.
-func (e *encoder) document(a *advisory.Advisory, block, place int) {
+func (e *encoder) document(a *advisory.Advisory, block, place uint64) {
 	e.string(a.Source)
 	e.string(a.ID)
 	e.strings(a.Aliases)
@@ -289,8 +289,8 @@ func (e *encoder) document(a *advisory.Advisory, block, place int) {
 		url = a.URLs[0]
 	}
 	e.string(url)
-	e.uint(uint64(block))
-	e.uint(uint64(place))
+	e.uint(block)
+	e.uint(place)
 }
 
 func (d *decoder) document() (a *advisory.Advisory, block, place int) {

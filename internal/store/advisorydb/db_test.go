@@ -223,7 +223,7 @@ func TestDuplicateRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	f := advisory.Affected{Ecosystem: "Rocky Linux", Release: "9", Package: "bcel", Ranges: []advisory.Range{{Type: "ECOSYSTEM", Events: []advisory.Event{{Introduced: "0"}, {Fixed: "1"}}}}}
 	if err := b.Advisory(&advisory.Advisory{ID: "RLSA-1", Affected: []advisory.Affected{f, f, f}, Withdrawn: advisory.Undated()}); err != nil {
 		t.Fatal(err)
@@ -243,7 +243,7 @@ func TestCanonicalNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	if err := b.Advisory(&advisory.Advisory{ID: "PYSEC-1", Affected: []advisory.Affected{{Ecosystem: "PyPI", Package: "Foo._-Bar"}}}); err != nil {
 		t.Fatal(err)
 	}

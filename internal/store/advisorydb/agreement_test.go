@@ -1,12 +1,15 @@
-package vuln_test
+package advisorydb_test
 
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"hinomi/internal/asset"
 	"hinomi/internal/evaluate/vuln"
+	"hinomi/internal/finding"
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/sbom"
 )
@@ -60,7 +63,7 @@ func readInventory(tb testing.TB, name string) *inventory.Inventory {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	inv, err := sbom.Read(filepath.Base(name), f, inventory.OS{})
 	if err != nil {
 		tb.Fatal(err)
@@ -76,4 +79,31 @@ func tsvSet(s string) map[string]bool {
 		}
 	}
 	return out
+}
+
+// TestFindingsOfRealInventory makes findings of a real inventory with all feeds: each is whole.
+func TestFindingsOfRealInventory(t *testing.T) {
+	db := sharedDB(t)
+	inv := readInventory(t, filepath.Join(sharedData(t), "feeds-reference", "almalinux-10.osv-scanner.json"))
+	res := vuln.Match(inv, db, vuln.Options{Now: feedsDay()})
+	got, err := vuln.Findings(&res, asset.Ref{Account: "111122223333", Region: "us-east-1", Kind: asset.KindInstance, ID: "i-1"}, db, feedsDay())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, by := map[string]bool{}, map[finding.Severity]int{}
+	for _, f := range got {
+		if seen[f.ID] || f.Description == "" || len(f.Why) == 0 || len(f.Package.Packages) == 0 || f.Package.SeveritySource == "" || f.Package.FixAvailable != "YES" {
+			t.Fatalf("got %+v", f)
+		}
+		seen[f.ID] = true
+		by[f.Severity]++
+	}
+	if len(got) < 500 || by[finding.Critical] == 0 {
+		t.Errorf("%d findings: %v", len(got), by)
+	}
+	t.Logf("%d matches, %d findings: %v", len(res.Matches), len(got), by)
+	later := vuln.Match(inv, db, vuln.Options{Now: feedsDay().AddDate(0, 3, 0)})
+	if len(later.Matches) != len(res.Matches) || !slices.ContainsFunc(later.NotAssessed, func(n vuln.NotAssessed) bool { return n.Reason == vuln.FeedStale && n.Packages == len(inv.Packages) }) {
+		t.Errorf("three months later: %d matches, %+v", len(later.Matches), later.NotAssessed)
+	}
 }

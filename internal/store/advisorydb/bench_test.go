@@ -1,4 +1,4 @@
-package vuln_test
+package advisorydb_test
 
 import (
 	"path/filepath"

@@ -1,4 +1,4 @@
-package vuln_test
+package advisorydb_test
 
 import (
 	"os"
@@ -55,7 +55,7 @@ func sharedDB(tb testing.TB) *advisorydb.DB {
 	tb.Helper()
 	data := sharedData(tb)
 	shared.once.Do(func() {
-		dir, err := os.MkdirTemp("", "hinomi-vuln-test-*")
+		dir, err := os.MkdirTemp("", "hinomi-vuln-test-*") //nolint:usetesting // it serves several tests, TestMain removes it
 		if err != nil {
 			shared.err = err
 			return
@@ -66,7 +66,7 @@ func sharedDB(tb testing.TB) *advisorydb.DB {
 			shared.err = err
 			return
 		}
-		defer b.Close()
+		defer func() { _ = b.Close() }()
 		if shared.rep, shared.err = feed.Import(tb.Context(), filepath.Join(data, "feeds"), b, feed.Options{Now: feedsDay()}); shared.err != nil {
 			return
 		}
