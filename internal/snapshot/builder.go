@@ -55,8 +55,9 @@ func (b *Builder) Build(takenAt time.Time) *Snapshot {
 	}
 	s.gaps = b.gaps
 	slices.SortStableFunc(s.gaps, func(x, y Gap) int { return x.Scope.Compare(y.Scope) })
+	s.cover = newCover(s.gaps)
 	for _, r := range b.reads {
-		if !covers(s.gaps, r.Scope) {
+		if _, gap := s.cover.find(r.Scope); !gap {
 			s.reads = append(s.reads, r)
 		}
 	}

@@ -43,10 +43,8 @@ func (g Gap) Covers(s Scope) bool {
 // has the gap NotRead: silence is never evidence.
 func (s *Snapshot) GapFor(account, region string, kind asset.Kind) (Gap, bool) {
 	scope := Scope{account, region, kind}
-	for _, g := range s.gaps {
-		if g.Covers(scope) {
-			return g, true
-		}
+	if i, ok := s.cover.find(scope); ok {
+		return s.gaps[i], true
 	}
 	if s.WasRead(account, region, kind) {
 		return Gap{}, false
@@ -54,11 +52,36 @@ func (s *Snapshot) GapFor(account, region string, kind asset.Kind) (Gap, bool) {
 	return Gap{Scope: scope, Reason: NotRead}, true
 }
 
-func covers(gaps []Gap, s Scope) bool {
-	for _, g := range gaps {
-		if g.Covers(s) {
-			return true
+// cover finds the gap of a scope without looking at all of them: an organisation has hundreds of thousands. It maps a gap's scope,
+// blanks included, to the first gap that has it.
+type cover map[Scope]int
+
+func newCover(gaps []Gap) cover {
+	c := make(cover, len(gaps))
+	for i, g := range gaps {
+		if _, seen := c[g.Scope]; !seen && g.Part == "" {
+			c[g.Scope] = i
 		}
 	}
-	return false
+	return c
+}
+
+// find returns the index of the first gap that covers a scope, trying each way in which a gap can leave parts of it blank.
+func (c cover) find(s Scope) (first int, ok bool) {
+	for blank := range 8 {
+		key := s
+		if blank&1 != 0 {
+			key.Account = ""
+		}
+		if blank&2 != 0 {
+			key.Region = ""
+		}
+		if blank&4 != 0 {
+			key.Kind = ""
+		}
+		if i, hit := c[key]; hit && (!ok || i < first) {
+			first, ok = i, true
+		}
+	}
+	return first, ok
 }

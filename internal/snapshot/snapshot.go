@@ -3,6 +3,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type Snapshot struct {
 	TakenAt time.Time
 	reads   []Read
 	gaps    []Gap
+	cover   cover // of the gaps
 	tables  map[asset.Kind]*table
 }
 
@@ -35,7 +37,7 @@ type Scope struct {
 
 // Compare orders scopes by account, region and kind.
 func (s Scope) Compare(o Scope) int {
-	return strings.Compare(s.Account+"/"+s.Region+"/"+string(s.Kind), o.Account+"/"+o.Region+"/"+string(o.Kind))
+	return cmp.Or(strings.Compare(s.Account, o.Account), strings.Compare(s.Region, o.Region), strings.Compare(string(s.Kind), string(o.Kind)))
 }
 
 // table keeps the assets of one kind in the order of their references.
