@@ -119,7 +119,7 @@ type Package struct {
 	FoundBy       string    `json:"foundBy"`           // extractor: dpkg, rpm, apk, python, node, go-binary, java-archive …
 	OwnedBy       string    `json:"ownedBy,omitempty"` // the distribution's own package (not a third party's) that owns the location: patched by the distribution
 	Dev           bool      `json:"dev,omitempty"`     // development-only dependency
-	SHA1          string    `json:"sha1,omitempty"`    // of a Java archive
+	SHA1          string    `json:"sha1,omitempty"`    // of a Java archive that no pom.properties names: its coordinates are concluded from its name and manifest
 	Parent        string    `json:"parent,omitempty"`  // the archive inside Location that holds it, as in a jar: URL: /opt/a.war!/WEB-INF/lib/b.jar; "" if that is Location itself
 }
 

@@ -56,7 +56,7 @@ func mirror(t *testing.T) string {
 // debianRoot is a real minimal Debian 12, made by debootstrap.
 func debianRoot(t *testing.T) string {
 	t.Helper()
-	root := filepath.Join(cache(t), "debian12")
+	root := filepath.Join(cache(t), "extract-debian12")
 	if _, err := os.Stat(filepath.Join(root, ".complete")); err == nil {
 		return root
 	}

@@ -88,7 +88,19 @@ func TestJavaArchives(t *testing.T) {
 			[]member{manifest("Bundle-SymbolicName: org.eclipse.thing;singleton:=true", "Implementation-Version: 1.2.", " 3"), class()},
 			[]string{"org.eclipse:thing 1.2.3 in /opt/thing.jar  sha1"},
 		},
-		{"file_name", "opt/commons-io-2.11.0.jar", []member{class()}, []string{"commons-io 2.11.0 in /opt/commons-io-2.11.0.jar  sha1"}},
+		{"file_name", "opt/commons-io-2.11.0.jar", []member{class()}, []string{"commons-io:commons-io 2.11.0 in /opt/commons-io-2.11.0.jar  sha1"}},
+		{
+			"gradle_built", "opt/spring-web-5.3.17.jar",
+			[]member{manifest("Implementation-Title: spring-web", "Automatic-Module-Name: spring.web"), class()},
+			[]string{"org.springframework:spring-web 5.3.17 in /opt/spring-web-5.3.17.jar  sha1"},
+		},
+		{
+			"tomcat", "opt/tomcat/lib/catalina.jar",
+			[]member{manifest("Implementation-Title: Apache Tomcat", "Implementation-Version: 9.0.50"), class()},
+			[]string{"org.apache.tomcat:tomcat-catalina 9.0.50 in /opt/tomcat/lib/catalina.jar  sha1"},
+		},
+		{"groovy_3", "opt/groovy-3.0.9.jar", []member{class()}, []string{"org.codehaus.groovy:groovy 3.0.9 in /opt/groovy-3.0.9.jar  sha1"}},
+		{"groovy_10", "opt/groovy-10.0.jar", []member{class()}, []string{"org.apache.groovy:groovy 10.0 in /opt/groovy-10.0.jar  sha1"}},
 		{
 			"nested_stored", "opt/boot.jar",
 			[]member{{"BOOT-INF/lib/log4j-core-2.14.1.jar", log4j, zip.Store}},

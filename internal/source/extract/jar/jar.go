@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -303,69 +302,3 @@ func (j *jar) sha1(r *io.SectionReader) (string, error) {
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
-
-// parseProperties reads the part of java.util.Properties that Maven writes: key=value and comments.
-func parseProperties(text string) map[string]string {
-	out := map[string]string{}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if key, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
-			out[strings.TrimSpace(key)] = strings.TrimSpace(value)
-		}
-	}
-	return out
-}
-
-// parseManifest reads the main section of a manifest (JAR File Specification, "JAR Manifest"): it ends at an empty line; a line that begins with a
-// space goes on with the one before.
-func parseManifest(text []byte) map[string]string {
-	out, last := map[string]string{}, ""
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimRight(line, "\r\n")
-		switch {
-		case line == "":
-			return out
-		case line[0] == ' ':
-			if last != "" {
-				out[last] += line[1:]
-			}
-		default:
-			key, value, ok := strings.Cut(line, ":")
-			if last = ""; ok {
-				last = key
-				out[last] = strings.TrimSpace(value)
-			}
-		}
-	}
-	return out
-}
-
-// versioned is a file name as repositories write it: artifact, a hyphen, a version that begins with a digit.
-var versioned = regexp.MustCompile(`^(.+?)-v?(\d[\w.+~-]*)$`)
-
-// guess concludes coordinates from a file name and a manifest. The group is only taken where the manifest gives one that fits.
-func guess(stem string, m map[string]string) coordinates {
-	at := coordinates{artifact: stem}
-	if v := versioned.FindStringSubmatch(stem); v != nil {
-		at.artifact, at.version = v[1], v[2]
-	}
-	for _, key := range []string{"Implementation-Version", "Bundle-Version", "Specification-Version", "Plugin-Version"} {
-		if v := strings.TrimSpace(m[key]); at.version == "" && v != "" && v[0] >= '0' && v[0] <= '9' {
-			at.version = v
-		}
-	}
-	if group := m["Implementation-Vendor-Id"]; groupName.MatchString(group) {
-		at.group = group
-		return at
-	}
-	symbolic, _, _ := strings.Cut(m["Bundle-SymbolicName"], ";")
-	for _, name := range []string{strings.TrimSpace(symbolic), m["Automatic-Module-Name"]} {
-		if groupName.MatchString(name) {
-			at.group = strings.TrimSuffix(name, "."+at.artifact)
-			break
-		}
-	}
-	return at
-}
-
-var groupName = regexp.MustCompile(`^[a-z][a-z0-9_-]*(\.[A-Za-z0-9_-]+)+$`)
