@@ -27,6 +27,7 @@ func Match(inv *inventory.Inventory, db Lookup, o Options) Result {
 	m.cover = coverOf(db.Feeds(), m.o)
 	m.res.Counts.Packages = len(inv.Packages)
 	m.system()
+	m.res.Matches = make([]Hit, 0, len(inv.Packages)/2+1)
 	for _, p := range sorted(inv.Packages) {
 		m.judge(p)
 	}

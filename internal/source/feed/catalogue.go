@@ -8,6 +8,9 @@ type Remote struct {
 	URL      string // where the publisher serves it
 	Licence  string
 	Complete bool // false: the publisher serves a part
+
+	// MirrorList says that URL is the mirror list of an rpm repository, whose updateinfo is the file.
+	MirrorList bool
 }
 
 // DefaultEcosystems are the OSV archives that are fetched unless a caller names others: what runs on EC2 instances.
@@ -19,7 +22,7 @@ func DefaultEcosystems() []string {
 }
 
 // Catalogue returns where each feed is published: OSV archives of the ecosystems (google.github.io/osv.dev/data), CISA's catalog and
-// Vulnrichment, FIRST's EPSS (www.first.org/epss/data_stats) and endoflife.date.
+// Vulnrichment, FIRST's EPSS (www.first.org/epss/data_stats), endoflife.date, and the repositories of Amazon Linux.
 func Catalogue(ecosystems []string) []Remote {
 	out := make([]Remote, 0, len(ecosystems)+4)
 	for _, e := range ecosystems {
@@ -27,10 +30,11 @@ func Catalogue(ecosystems []string) []Remote {
 			File: "osv/" + e + "/all.zip", URL: "https://storage.googleapis.com/osv-vulnerabilities/" + url.PathEscape(e) + "/all.zip", Complete: true,
 		})
 	}
+	out = append(out, amazonLinux()...)
 	return append(out,
-		Remote{"kev/known_exploited_vulnerabilities.json", "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", "CC0-1.0", true},
-		Remote{"epss/epss_scores-current.csv.gz", "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz", "free with attribution to FIRST", true},
-		Remote{"cve/vulnrichment.zip", "https://codeload.github.com/cisagov/vulnrichment/zip/refs/heads/develop", "CC0-1.0", true},
-		Remote{"eol/products.json", "https://endoflife.date/api/v1/products/full", "MIT", true},
+		Remote{File: "kev/known_exploited_vulnerabilities.json", URL: "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", Licence: "CC0-1.0", Complete: true},
+		Remote{File: "epss/epss_scores-current.csv.gz", URL: "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz", Licence: "free with attribution to FIRST", Complete: true},
+		Remote{File: "cve/vulnrichment.zip", URL: "https://codeload.github.com/cisagov/vulnrichment/zip/refs/heads/develop", Licence: "CC0-1.0", Complete: true},
+		Remote{File: "eol/products.json", URL: "https://endoflife.date/api/v1/products/full", Licence: "MIT", Complete: true},
 	)
 }

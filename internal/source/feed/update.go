@@ -158,12 +158,27 @@ func (d *downloader) fetch(ctx context.Context, r Remote, old Entry) (Entry, Upd
 		u.Err = fmt.Errorf("download %s: %w", r.File, err)
 		return old, u
 	}
-	if st, err := os.Stat(name); err != nil || st.Size() != old.Bytes {
+	if !sameSize(name, old.Bytes) {
 		old.ETag, old.Modified = "", "" // what lies there is not what the manifest speaks of
 	}
 	address := r.URL
-	if d.o.Base != "" {
+	sum := ""
+	switch {
+	case d.o.Base != "":
 		address = d.at(r.File)
+	case r.MirrorList:
+		var err error
+		if address, sum, err = d.updateinfoOf(ctx, r.URL); err != nil {
+			u.Err = fmt.Errorf("download %s: %w", r.File, err)
+			return old, u
+		}
+		if strings.EqualFold(sum, old.SHA256) && sameSize(name, old.Bytes) {
+			u.Status, old.Checked = "unchanged", d.o.Now.UTC()
+			return old, u
+		}
+	}
+	if old.URL != address {
+		old.ETag, old.Modified = "", "" // validators belong to an address
 	}
 	p := part{name: name + ".part"}
 	for try := 1; ; try++ {
@@ -181,13 +196,19 @@ func (d *downloader) fetch(ctx context.Context, r Remote, old Entry) (Entry, Upd
 			return old, u
 		}
 	}
-	e, err := d.install(ctx, r, address, name, &p)
+	e, err := d.install(ctx, r, address, name, sum, &p)
 	if err != nil {
 		u.Err = fmt.Errorf("download %s from %s: %w", r.File, address, err)
 		return old, u
 	}
 	u.Status = "updated"
 	return e, u
+}
+
+// sameSize reports whether a file is there with so many bytes.
+func sameSize(name string, bytes int64) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.Size() == bytes
 }
 
 // isCut reports whether an error is a broken transfer, which can go on, rather than a fault on this side.
@@ -333,10 +354,14 @@ func (c *counter) Write(b []byte) (int, error) {
 }
 
 // install checks a whole part against the mirror's manifest and puts it in its place.
-func (d *downloader) install(ctx context.Context, r Remote, address, name string, p *part) (Entry, error) {
+func (d *downloader) install(ctx context.Context, r Remote, address, name, want string, p *part) (Entry, error) {
 	sum, size, err := sumOf(ctx, p.name)
 	if err != nil {
 		return Entry{}, err
+	}
+	if want != "" && !strings.EqualFold(want, sum) {
+		p.remove()
+		return Entry{}, fmt.Errorf("%w: it has %s, the repository says %s", ErrChecksum, sum, want)
 	}
 	e := Entry{
 		File: r.File, Bytes: size, SHA256: sum, Licence: r.Licence, URL: address, ETag: p.ETag, Modified: p.Modified, Checked: d.o.Now.UTC(),

@@ -28,6 +28,7 @@ type DB struct {
 	h     header
 	meta  Meta
 	unzip *zstd.Decoder
+	rows  sync.Pool // of *advisory.Row: a lookup's scratch, with the ranges and events of earlier ones
 
 	mu    sync.Mutex
 	block int // the text block that is held, -1 for none
@@ -186,12 +187,16 @@ func (db *DB) Affected(at advisory.Coordinate, visit func(*advisory.Row)) error 
 		return db.fault(err, "look up "+at.Package)
 	}
 	d := decoder{b: payload}
-	var row advisory.Row
+	row, ok := db.rows.Get().(*advisory.Row)
+	if !ok {
+		row = new(advisory.Row)
+	}
+	defer db.rows.Put(row)
 	for n := d.count(); n > 0 && d.err == nil; n-- {
-		d.row(&row)
+		d.row(row)
 		if d.err == nil {
 			row.Ecosystem, row.Release, row.Package = at.Ecosystem, at.Release, at.Package
-			visit(&row)
+			visit(row)
 		}
 	}
 	return db.fault(d.err, "look up "+at.Package)

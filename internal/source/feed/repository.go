@@ -1,0 +1,107 @@
+package feed
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// maxIndex bounds a mirror list and a repomd.xml, which have a few kilobytes.
+const maxIndex = 4 << 20
+
+// small gets a small text.
+func (d *downloader) small(ctx context.Context, address string) ([]byte, error) {
+	resp, err := d.get(ctx, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // only read
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %w: %s", address, errHTTP, resp.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxIndex+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	if len(b) > maxIndex {
+		return nil, fmt.Errorf("%s: %w: more than %d bytes", address, ErrLimit, maxIndex)
+	}
+	return b, nil
+}
+
+// updateinfoOf finds the errata of an rpm repository: its mirror list names the repository, whose repodata/repomd.xml names the file and
+// its SHA-256 (createrepo_c; that is how dnf finds it, too).
+func (d *downloader) updateinfoOf(ctx context.Context, mirrorList string) (address, sum string, err error) {
+	b, err := d.small(ctx, mirrorList)
+	if err != nil {
+		return "", "", err
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	base, err := url.Parse(strings.TrimSpace(first))
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+		return "", "", fmt.Errorf("%s: %w: mirror %q", mirrorList, ErrFormat, first)
+	}
+	if list, err := url.Parse(mirrorList); err == nil && list.Scheme == "https" {
+		base.Scheme = "https" // a list that was fetched safely does not lead out of safety
+	}
+	repomd := base.JoinPath("repodata", "repomd.xml").String()
+	if b, err = d.small(ctx, repomd); err != nil {
+		return "", "", err
+	}
+	href, sum, err := parseRepomd(b)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", repomd, err)
+	}
+	return base.JoinPath(href).String(), sum, nil
+}
+
+// parseRepomd finds the updateinfo in a repomd.xml.
+func parseRepomd(b []byte) (href, sum string, err error) {
+	var d struct {
+		Data []struct {
+			Type     string `xml:"type,attr"`
+			Location struct {
+				Href string `xml:"href,attr"`
+			} `xml:"location"`
+			Checksum struct {
+				Type  string `xml:"type,attr"`
+				Value string `xml:",chardata"`
+			} `xml:"checksum"`
+		} `xml:"data"`
+	}
+	if err := xml.Unmarshal(b, &d); err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	for _, e := range d.Data {
+		if e.Type != "updateinfo" {
+			continue
+		}
+		sum = strings.TrimSpace(e.Checksum.Value)
+		raw, err := hex.DecodeString(sum)
+		if e.Checksum.Type != "sha256" || err != nil || len(raw) != 32 || e.Location.Href == "" || path.IsAbs(e.Location.Href) || strings.Contains(e.Location.Href, "..") || !strings.HasSuffix(e.Location.Href, ".gz") {
+			return "", "", fmt.Errorf("%w: updateinfo at %q with checksum %s %q", ErrFormat, e.Location.Href, e.Checksum.Type, sum)
+		}
+		return e.Location.Href, sum, nil
+	}
+	return "", "", fmt.Errorf("%w: the repository has no updateinfo", ErrFormat)
+}
+
+// amazonLinux returns the repositories of Amazon Linux whose errata are fetched. One architecture's file lists the packages of all.
+// Extras topics of Amazon Linux 2 have repositories of their own (cdn.amazonlinux.com/2/extras-catalog.json), which are not among them.
+func amazonLinux() []Remote {
+	const cdn = "https://cdn.amazonlinux.com/"
+	at := func(release, repo, list string) Remote {
+		return Remote{File: "updateinfo/Amazon Linux/" + release + "/" + repo + "/updateinfo.xml.gz", URL: cdn + list, Complete: true, MirrorList: true}
+	}
+	return []Remote{
+		at("2023", "core", "al2023/core/mirrors/latest/x86_64/mirror.list"),
+		at("2023", "kernel-livepatch", "al2023/kernel-livepatch/mirrors/latest/x86_64/mirror.list"),
+		at("2", "core", "2/core/latest/x86_64/mirror.list"),
+	}
+}
