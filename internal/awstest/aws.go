@@ -14,7 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"hinomi/internal/awstest/blocks"
 	"hinomi/internal/awstest/model"
+	"hinomi/internal/awstest/sigv4"
+	"hinomi/internal/awstest/wire"
 )
 
 // maxRequest bounds a request's body.
@@ -28,7 +31,7 @@ type Options struct {
 	PageLimit int
 	// EmptyAnswers are further EC2 actions that moto lacks and that are answered as by an account that has none of the things asked for.
 	EmptyAnswers []string
-	// TokenLife is how long EBS block tokens are good; an hour if 0. Amazon EBS User Guide, "Read snapshots with EBS direct APIs": seven days.
+	// TokenLife is how long EBS block tokens are good; AWS's seven days if 0.
 	TokenLife time.Duration
 	// Quiet does not log values that the models' enums lack.
 	Quiet bool
@@ -52,7 +55,7 @@ type AWS struct {
 	regions map[string]*opted     // by account
 	pages   pages
 	images  map[string]string // AMI by account/region, for seeds
-	ebs     *blockStore
+	ebs     *blocks.Store
 	closed  bool
 
 	tolerated map[MotoFault]bool
@@ -62,17 +65,17 @@ type AWS struct {
 // moto's Reset.
 func New(t testing.TB, moto *Moto, opts Options) *AWS {
 	t.Helper()
-	moto.require(t)
+	moto.Require(t)
 	a := &AWS{
-		t: t, moto: moto, opts: opts, nth: moto.servers.Add(1), now: opts.Now,
+		t: t, moto: moto, opts: opts, nth: moto.NextFront(), now: opts.Now,
 		keys: map[string]*principal{}, roles: map[string]*role{}, rights: map[string]*rights{}, regions: map[string]*opted{},
 		pages: pages{next: map[string]*page{}}, images: map[string]string{},
 		tolerated: map[MotoFault]bool{},
 	}
 	if a.now == nil {
-		a.now = time.Now //nolint:forbidigo // the default clock of tests
+		a.now = time.Now
 	}
-	a.ebs = newBlockStore(a.now, opts.TokenLife)
+	a.ebs = blocks.New(a.now, opts.TokenLife)
 	a.http = httptest.NewServer(a)
 	t.Cleanup(func() {
 		a.http.CloseClientConnections() // a caller that was killed does not close its own
@@ -80,7 +83,7 @@ func New(t testing.TB, moto *Moto, opts Options) *AWS {
 		a.mu.Lock()
 		a.closed = true
 		a.mu.Unlock()
-		a.ebs.close()
+		a.ebs.Close()
 	})
 	return a
 }
@@ -162,7 +165,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the caller hung up
 	}
 	c := &Call{ctx: r.Context(), request: r, raw: raw, Time: a.now()}
-	known := c.parse(a.moto.models)
+	known := c.parse(a.moto.Models())
 	a.record(c)
 	if !known {
 		a.errorf("request without service or action: %s %s, Authorization %.60q", r.Method, r.URL, r.Header.Get("Authorization"))
@@ -173,9 +176,13 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rep := a.runBefore(c)
 	if rep == nil {
 		rep = a.answer(c)
+	}
+	a.checkAnswer(c, rep) // a hook's own answer too
+	was := rep.Body
+	if rep = a.runAfter(c, rep); !bytes.Equal(was, rep.Body) {
 		a.checkAnswer(c, rep)
 	}
-	a.finish(w, c, a.runAfter(c, rep))
+	a.finish(w, c, rep)
 }
 
 // record numbers the call and says who made it.
@@ -194,7 +201,7 @@ func (a *AWS) finish(w http.ResponseWriter, c *Call, rep *Reply) {
 	c.Status, c.Code = rep.Status, rep.Code
 	c.request, c.raw = nil, nil // not kept: a scan makes thousands of calls
 	a.mu.Unlock()
-	rep.write(w)
+	rep.Write(w)
 }
 
 // answer decides who the caller is, whether it may, and who answers.
@@ -257,23 +264,23 @@ func (a *AWS) toMoto(c *Call, body []byte) *Reply {
 	h := c.request.Header.Clone()
 	h.Del("Content-Length")
 	if !bytes.Equal(body, c.raw) { // moto verifies signatures too, when it enforces IAM
-		if auth := c.authorization(c.who.secret, payloadHash(body), int64(len(body))); auth != "" {
+		if auth := sigv4.Authorization(c.request, c.who.secret, sigv4.PayloadHash(body), int64(len(body))); auth != "" {
 			h.Set("Authorization", auth)
 		}
 	}
-	rep, err := a.moto.send(c.ctx, c.Account, c.request.Method, c.request.URL.RequestURI(), h, c.request.Host, body)
+	rep, err := a.moto.Send(c.ctx, c.Account, c.request.Method, c.request.URL.RequestURI(), h, c.request.Host, body)
 	if err != nil {
 		if c.ctx.Err() == nil { // otherwise the caller hung up
 			a.errorf("%s %s: %v", c.Service, c.Action, err)
 		}
 		return c.Error(http.StatusServiceUnavailable, "ServiceUnavailable", err.Error())
 	}
-	if rep.Status >= http.StatusInternalServerError && !isAPIError(rep) {
-		a.errorf("moto cannot answer %s %s: %d, %s", c.Service, c.Action, rep.Status, a.moto.log.lastError())
+	if rep.Status >= http.StatusInternalServerError && wire.ErrorCode(rep) == "" {
+		a.errorf("moto cannot answer %s %s: %d, %s", c.Service, c.Action, rep.Status, a.moto.LastError())
 		return c.Error(http.StatusNotImplemented, "NotImplemented", fmt.Sprintf("moto does not know %s %s", c.Service, c.Action))
 	}
 	if rep.Status >= http.StatusBadRequest {
-		rep.Code = errorCode(rep)
+		rep.Code = wire.ErrorCode(rep)
 	}
 	if c.protocol() == "ec2" && rep.Code == "AccessDenied" {
 		return c.denied() // moto words it as IAM does
@@ -283,7 +290,7 @@ func (a *AWS) toMoto(c *Call, body []byte) *Reply {
 
 // form sends an action to moto in an account of the test's, past everything; it fails the test if moto refuses.
 func (a *AWS) form(account, region, service, version, action string, params map[string][]string) *model.Node {
-	n, err := a.moto.form(a.t.Context(), account, region, service, version, action, params)
+	n, err := a.moto.Form(a.t.Context(), account, region, service, version, action, params)
 	if err != nil {
 		a.t.Helper()
 		a.t.Fatalf("awstest: %v", err)

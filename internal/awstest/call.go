@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hinomi/internal/awstest/model"
+	"hinomi/internal/awstest/sigv4"
 )
 
 // Call is one request that reached the server, and what became of it.
@@ -83,27 +84,12 @@ func modelOf(signing string, form url.Values) string {
 	return signing
 }
 
-// scope reads the credential scope of a SigV4 request: access key, region and service.
-func scope(r *http.Request) (key, region, service string, ok bool) {
-	cred := ""
-	if _, after, found := strings.Cut(r.Header.Get("Authorization"), "Credential="); found {
-		cred, _, _ = strings.Cut(after, ",")
-	} else {
-		cred = r.URL.Query().Get("X-Amz-Credential") // a presigned request
-	}
-	part := strings.Split(strings.TrimSpace(cred), "/")
-	if len(part) != 5 {
-		return "", "", "", false
-	}
-	return part[0], part[2], strings.ToLower(part[3]), true
-}
-
 // parse fills the call from the request. It returns false if the request says neither service nor action.
 func (c *Call) parse(models *model.Library) bool {
 	r := c.request
 	var signing string
 	var signed bool
-	c.AccessKey, c.Region, signing, signed = scope(r)
+	c.AccessKey, c.Region, signing, signed = sigv4.Scope(r)
 	form := url.Values{}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		if f, err := url.ParseQuery(string(c.raw)); err == nil {

@@ -1,12 +1,13 @@
 package awstest
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
+
+	"hinomi/internal/awstest/blocks"
 )
 
 // Bounds of MaxResults in the EBS direct APIs' model.
@@ -41,40 +42,23 @@ func invalid(c *Call, reason, message string) *Reply {
 }
 
 // snapshot finds a snapshot that the caller may read.
-func (a *AWS) snapshot(c *Call, id string) (*snap, *Reply) {
-	b := a.ebs
-	b.mu.Lock()
-	s := b.snaps[id]
-	var keyARN string
-	var mayRead bool
-	if s != nil {
-		keyARN = b.denied[s.id] + b.denied[s.volume]
-		mayRead = s.account == c.Account || slices.Contains(s.shared, c.Account)
-	}
-	b.mu.Unlock()
+func (a *AWS) snapshot(c *Call, id string) (blocks.Snapshot, *Reply) {
+	s, ok := a.ebs.Find(id)
 	switch {
-	case s == nil || s.region != c.Region:
-		return nil, c.Error(http.StatusNotFound, "ResourceNotFoundException", "The snapshot '"+id+"' does not exist.", "Reason", "SNAPSHOT_NOT_FOUND")
-	case !mayRead:
-		return nil, c.Error(http.StatusForbidden, "AccessDeniedException", "You do not have permission to access snapshot "+id+".", "Reason", "UNAUTHORIZED_ACCOUNT")
-	case keyARN != "":
-		return nil, c.Error(http.StatusForbidden, "AccessDeniedException", "User: "+c.Principal+" is not authorized to perform: kms:Decrypt on resource: "+keyARN, "Reason", "DEPENDENCY_ACCESS_DENIED")
+	case !ok || s.Region != c.Region:
+		return s, c.Error(http.StatusNotFound, "ResourceNotFoundException", "The snapshot '"+id+"' does not exist.", "Reason", "SNAPSHOT_NOT_FOUND")
+	case s.Account != c.Account && !slices.Contains(s.Shared, c.Account):
+		return s, c.Error(http.StatusForbidden, "AccessDeniedException", "You do not have permission to access snapshot "+id+".", "Reason", "UNAUTHORIZED_ACCOUNT")
+	case s.DeniedKey != "":
+		return s, c.Error(http.StatusForbidden, "AccessDeniedException", "User: "+c.Principal+" is not authorized to perform: kms:Decrypt on resource: "+s.DeniedKey, "Reason", "DEPENDENCY_ACCESS_DENIED")
 	}
 	return s, nil
 }
 
-// blocks of a snapshot that hold data.
-func (s *snap) blocks() []int64 {
-	if s.image == nil {
-		return nil
-	}
-	return s.image.blocks
-}
-
 // listing reads the parameters that both lists share and cuts the page out of indexes, which are in order. The page token of a list is signed over its
 // own name, so that none serves for another.
-func (a *AWS) listing(c *Call, s *snap, name string, indexes []int64) (list blockList, page []int64, expires time.Time, rep *Reply) {
-	expires = a.now().Add(a.ebs.life).Truncate(time.Second)
+func (a *AWS) listing(c *Call, s blocks.Snapshot, name string, indexes []int64) (list blockList, page []int64, expires time.Time, rep *Reply) {
+	expires = a.ebs.Expiry()
 	limit := maxBlocks
 	if v := c.Param("maxResults"); v != "" {
 		n, err := strconv.Atoi(v)
@@ -92,7 +76,7 @@ func (a *AWS) listing(c *Call, s *snap, name string, indexes []int64) (list bloc
 		from = n
 	}
 	if t := c.Param("pageToken"); t != "" {
-		n, ok := a.ebs.read(t, name)
+		n, ok := a.ebs.Index(t, name)
 		if !ok {
 			return list, nil, expires, invalid(c, "INVALID_PAGE_TOKEN", "The page token is not valid.")
 		}
@@ -100,14 +84,12 @@ func (a *AWS) listing(c *Call, s *snap, name string, indexes []int64) (list bloc
 	}
 	at, _ := slices.BinarySearch(indexes, from)
 	page = indexes[at:]
-	list = blockList{ExpiryTime: float64(expires.Unix()), VolumeSize: s.sizeGiB, BlockSize: blockSize}
+	list = blockList{ExpiryTime: float64(expires.Unix()), VolumeSize: s.SizeGiB, BlockSize: blocks.Size}
 	if len(page) > limit {
-		list.NextToken = a.ebs.token(name, page[limit], expires)
+		list.NextToken = a.ebs.Token(name, page[limit], expires)
 		page = page[:limit]
 	}
-	a.ebs.mu.Lock()
-	a.ebs.stats.Lists++
-	a.ebs.mu.Unlock()
+	a.ebs.Listed()
 	return list, page, expires, nil
 }
 
@@ -116,12 +98,12 @@ func (a *AWS) listSnapshotBlocks(c *Call) *Reply {
 	if rep != nil {
 		return rep
 	}
-	list, page, expires, rep := a.listing(c, s, "list "+s.id, s.blocks())
+	list, page, expires, rep := a.listing(c, s, "list "+s.ID, s.Blocks())
 	if rep != nil {
 		return rep
 	}
 	for _, n := range page {
-		list.Blocks = append(list.Blocks, block{n, a.ebs.token(s.id, n, expires)})
+		list.Blocks = append(list.Blocks, block{n, a.ebs.Token(s.ID, n, expires)})
 	}
 	return c.JSON(list)
 }
@@ -138,39 +120,21 @@ func (a *AWS) listChangedBlocks(c *Call) *Reply {
 	if rep != nil {
 		return rep
 	}
-	if first.volume != second.volume {
+	if first.Volume != second.Volume {
 		return invalid(c, "UNRELATED_SNAPSHOTS", "The snapshots are not of the same volume.")
 	}
-	list, page, expires, rep := a.listing(c, second, "changed "+first.id+" "+second.id, changed(first, second))
+	list, page, expires, rep := a.listing(c, second, "changed "+first.ID+" "+second.ID, blocks.Changed(first, second))
 	if rep != nil {
 		return rep
 	}
 	for _, n := range page {
-		ch := changedBlock{BlockIndex: n, SecondBlockToken: a.ebs.token(second.id, n, expires)}
-		if first.image != nil {
-			if _, had := first.image.sums[n]; had {
-				ch.FirstBlockToken = a.ebs.token(first.id, n, expires)
-			}
+		ch := changedBlock{BlockIndex: n, SecondBlockToken: a.ebs.Token(second.ID, n, expires)}
+		if first.Has(n) {
+			ch.FirstBlockToken = a.ebs.Token(first.ID, n, expires)
 		}
 		list.ChangedBlocks = append(list.ChangedBlocks, ch)
 	}
 	return c.JSON(list)
-}
-
-// changed are the blocks that differ. One that was overwritten with zeros is among them: EBS has it still.
-func changed(first, second *snap) []int64 {
-	if first.image == second.image {
-		return nil
-	}
-	sum := func(s *snap, n int64) [32]byte {
-		if s.image == nil {
-			return [32]byte{}
-		}
-		return s.image.sums[n]
-	}
-	all := slices.Concat(first.blocks(), second.blocks())
-	slices.Sort(all)
-	return slices.DeleteFunc(slices.Compact(all), func(n int64) bool { return sum(first, n) == sum(second, n) })
 }
 
 func (a *AWS) getSnapshotBlock(c *Call) *Reply {
@@ -179,26 +143,16 @@ func (a *AWS) getSnapshotBlock(c *Call) *Reply {
 		return rep
 	}
 	n, err := strconv.ParseInt(c.Param("blockIndex"), 10, 32)
-	if err != nil || n < 0 || n >= s.sizeGiB<<30/blockSize {
+	if err != nil || n < 0 || n >= s.SizeGiB<<30/blocks.Size {
 		return invalid(c, "INVALID_BLOCK", "The block index is not valid.")
 	}
-	if index, ok := a.ebs.read(c.Param("blockToken"), s.id); !ok || index != n {
+	if index, ok := a.ebs.Index(c.Param("blockToken"), s.ID); !ok || index != n {
 		return invalid(c, "INVALID_BLOCK_TOKEN", "The block token is not valid or has expired.")
 	}
-	data := make([]byte, blockSize)
-	sum, indexed := [32]byte{}, false
-	if s.image != nil {
-		sum, indexed = s.image.sums[n]
-		if err := s.image.readBlock(n, data); err != nil {
-			a.errorf("%s: %v", s.id, err)
-			return c.Error(http.StatusInternalServerError, "InternalServerException", err.Error())
-		}
-	}
-	if !indexed {
-		sum = sha256.Sum256(data)
-	}
-	if a.ebs.count(blockKey{s.id, n}, len(data)) {
-		data[len(data)/2] ^= 1
+	data, sum, err := a.ebs.Read(s, n)
+	if err != nil {
+		a.errorf("%s: %v", s.ID, err)
+		return c.Error(http.StatusInternalServerError, "InternalServerException", err.Error())
 	}
 	return &Reply{Status: http.StatusOK, Body: data, Header: http.Header{
 		"Content-Type":             {"application/octet-stream"},

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"hinomi/internal/awstest"
+	"hinomi/internal/awstest/model"
 )
 
 // witness is a test whose errors are kept instead of failing it.
@@ -111,6 +112,36 @@ func TestRequestsAreHeldAgainstTheModel(t *testing.T) {
 			t.Errorf("got %s and %v, want 403 and an error", res.Status, got)
 		}
 	})
+}
+
+// TestHooksAreHeldAgainstTheModel shows that a test's own answers are judged like moto's.
+func TestHooksAreHeldAgainstTheModel(t *testing.T) {
+	w := &witness{TB: t}
+	a := awstest.New(w, moto, awstest.Options{})
+	c := ec2.NewFromConfig(a.Config("us-east-1", a.AddKey(a.Account(1), "base")), once)
+	answer := func(name string) *model.Node {
+		return &model.Node{Name: "DescribeVpcsResponse", Children: []*model.Node{{Name: name}}}
+	}
+	for name, want := range map[string]string{"vpcSet": "", "vpcs": "unknown member: vpcs"} {
+		for when, add := range map[string]func() (remove func()){
+			"before": func() func() {
+				return a.Before("ec2", "DescribeVpcs", func(c *awstest.Call) *awstest.Reply { return c.XML(answer(name)) })
+			},
+			"after": func() func() {
+				return a.After("ec2", "DescribeVpcs", awstest.EditXML(func(_ *awstest.Call, root *model.Node) { root.Children = answer(name).Children }))
+			},
+		} {
+			remove := add()
+			if _, err := c.DescribeVpcs(t.Context(), nil); err != nil {
+				t.Error(err)
+			}
+			got := strings.Join(w.take(), "\n")
+			if (want == "") != (got == "") || !strings.Contains(got, want) {
+				t.Errorf("%s: got %q, want %q", when, got, want)
+			}
+			remove()
+		}
+	}
 }
 
 // TestMotoLacks shows that an action that moto does not know fails the test, unless the test says that its account has none.

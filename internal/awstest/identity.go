@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"hinomi/internal/awstest/model"
+	"hinomi/internal/awstest/policy"
+	"hinomi/internal/awstest/sigv4"
+	"hinomi/internal/awstest/wire"
 )
 
 // API versions, by botocore's service-2.json.
@@ -50,7 +52,7 @@ type Role struct {
 // role is what we enforce of a role: its trust policy as IAM keeps it.
 type role struct {
 	account, name string
-	trust         policy
+	trust         policy.Document
 	maxSession    time.Duration
 }
 
@@ -75,7 +77,7 @@ func (a *AWS) AddKey(account, user string) Key {
 // AddKeyIn is AddKey in the partition of a region.
 func (a *AWS) AddKeyIn(region, account, user string) Key {
 	a.t.Helper()
-	if _, err := a.moto.form(a.t.Context(), account, region, "iam", iamVersion, "CreateUser", url.Values{"UserName": {user}}); err != nil && !exists(err) {
+	if _, err := a.moto.Form(a.t.Context(), account, region, "iam", iamVersion, "CreateUser", url.Values{"UserName": {user}}); err != nil && !exists(err) {
 		a.t.Fatalf("awstest: add key: %v", err)
 	}
 	n := a.form(account, region, "iam", iamVersion, "CreateAccessKey", url.Values{"UserName": {user}})
@@ -119,7 +121,7 @@ func (a *AWS) makeRole(ctx context.Context, region string, r Role) (arn string, 
 	if err != nil {
 		return "", err
 	}
-	n, err := a.moto.form(ctx, r.Account, region, "iam", iamVersion, "CreateRole", url.Values{
+	n, err := a.moto.Form(ctx, r.Account, region, "iam", iamVersion, "CreateRole", url.Values{
 		"RoleName": {r.Name}, "AssumeRolePolicyDocument": {doc}, "MaxSessionDuration": {strconv.Itoa(int(r.MaxSession.Seconds()))},
 	})
 	switch {
@@ -127,7 +129,7 @@ func (a *AWS) makeRole(ctx context.Context, region string, r Role) (arn string, 
 		arn = n.Child("CreateRoleResult").Child("Role").Path("Arn")
 	case exists(err):
 		arn = fmt.Sprintf("arn:%s:iam::%s:role/%s", partition(region), r.Account, r.Name)
-		if _, err = a.moto.form(ctx, r.Account, region, "iam", iamVersion, "UpdateAssumeRolePolicy", url.Values{"RoleName": {r.Name}, "PolicyDocument": {doc}}); err != nil {
+		if _, err = a.moto.Form(ctx, r.Account, region, "iam", iamVersion, "UpdateAssumeRolePolicy", url.Values{"RoleName": {r.Name}, "PolicyDocument": {doc}}); err != nil {
 			return "", err
 		}
 	default:
@@ -180,7 +182,7 @@ func trusted(region string, who []string) []string {
 }
 
 func (a *AWS) learnRole(arn, account, name, doc string, maxSession time.Duration) {
-	p, err := parsePolicy(doc)
+	p, err := policy.Parse(doc)
 	if err != nil {
 		a.errorf("trust policy of %s: %v", arn, err)
 		return
@@ -216,7 +218,7 @@ func (a *AWS) authenticate(c *Call) *Reply {
 	if got != token {
 		return c.badCredentials()
 	}
-	if !c.signed(c.who.secret) {
+	if !sigv4.Verify(c.request, c.raw, c.who.secret) {
 		return c.wrongSignature()
 	}
 	if token != "" && !a.now().Before(expires) {
@@ -297,42 +299,15 @@ func (a *AWS) learnOrganization(c *Call, rep *Reply) {
 	a.memberRole(c.Region, c.Account, out.CreateAccountStatus.AccountId, in.RoleName)
 }
 
-// isAPIError says whether an answer is an error in an API's own form, not a page of HTML.
-func isAPIError(r *Reply) bool { return errorCode(r) != "" }
-
-// errorCode reads the code of an error answer, or "".
-func errorCode(r *Reply) string {
-	if t := r.Header.Get("X-Amzn-Errortype"); t != "" {
-		t, _, _ = strings.Cut(t, ":")
-		return t
-	}
-	var j struct {
-		Type string `json:"__type"`
-	}
-	if json.Unmarshal(r.Body, &j) == nil {
-		return j.Type[strings.LastIndex(j.Type, "#")+1:]
-	}
-	root, err := model.ParseXML(r.Body)
-	if err != nil || !slices.Contains([]string{"Response", "ErrorResponse", "Error"}, root.Name) {
-		return ""
-	}
-	for _, path := range [][]string{{"Errors", "Error", "Code"}, {"Error", "Code"}, {"Code"}} {
-		if code := root.Path(path...); code != "" {
-			return code
-		}
-	}
-	return ""
-}
-
 // xmlns are the name spaces of answers that we give ourselves.
 func (c *Call) response(result *model.Node) *model.Node {
 	root := &model.Node{Name: c.Action + "Response", Space: c.svc.Metadata.XMLNamespace}
 	if c.protocol() == "ec2" {
-		root.Children = append([]*model.Node{{Name: "requestId", Text: requestID}}, result.Children...)
+		root.Children = append([]*model.Node{{Name: "requestId", Text: wire.RequestID}}, result.Children...)
 		return root
 	}
 	result.Name = c.Action + "Result"
-	root.Children = []*model.Node{result, {Name: "ResponseMetadata", Children: []*model.Node{{Name: "RequestId", Text: requestID}}}}
+	root.Children = []*model.Node{result, {Name: "ResponseMetadata", Children: []*model.Node{{Name: "RequestId", Text: wire.RequestID}}}}
 	return root
 }
 

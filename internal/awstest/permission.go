@@ -3,12 +3,14 @@ package awstest
 import (
 	"net/url"
 	"strings"
+
+	"hinomi/internal/awstest/policy"
 )
 
 // rights are what a user or a role may do.
 type rights struct {
-	actions  []string // patterns of Allow
-	policies []policy // of AllowPolicy
+	actions  []string          // patterns of Allow
+	policies []policy.Document // of AllowPolicy
 }
 
 // iamPrefix are the services whose actions in IAM begin otherwise than botocore's name.
@@ -37,7 +39,7 @@ func (a *AWS) AllowPolicy(account, name string, docs ...string) {
 	a.t.Helper()
 	r := a.rightsOf(account, name)
 	for _, d := range docs {
-		p, err := parsePolicy(d)
+		p, err := policy.Parse(d)
 		if err != nil {
 			a.t.Fatalf("awstest: policy of %s in %s: %v", name, account, err)
 		}
@@ -85,13 +87,13 @@ func (a *AWS) authorize(c *Call) *Reply {
 }
 
 func (a *AWS) allows(c *Call, r rights, action string, ctx map[string][]string) bool {
-	allowed := matchesAny(r.actions, action)
+	allowed := policy.MatchesAny(r.actions, action)
 	for _, p := range r.policies {
 		for _, s := range p.Statement {
-			if !s.covers(action) {
+			if !s.Covers(action) {
 				continue
 			}
-			ok, err := s.Condition.holds(ctx)
+			ok, err := s.Condition.Holds(ctx)
 			if err != nil {
 				a.errorf("policy of %s, %s: %v", c.Principal, action, err)
 				return false
@@ -167,7 +169,7 @@ func (a *AWS) tagsOf(c *Call, id string) map[string]string {
 	if id == "" {
 		return nil
 	}
-	root, err := a.moto.form(c.ctx, c.Account, c.Region, "ec2", ec2Version, "DescribeTags", url.Values{"Filter.1.Name": {"resource-id"}, "Filter.1.Value.1": {id}})
+	root, err := a.moto.Form(c.ctx, c.Account, c.Region, "ec2", ec2Version, "DescribeTags", url.Values{"Filter.1.Name": {"resource-id"}, "Filter.1.Value.1": {id}})
 	if err != nil {
 		a.errorf("tags of %s: %v", id, err)
 		return nil

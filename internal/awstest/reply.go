@@ -4,87 +4,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"hinomi/internal/awstest/model"
+	"hinomi/internal/awstest/wire"
 )
 
 // Reply is an answer. Cut makes the server send CutAt bytes of its body and then drop the connection; with Status 0 nothing is sent at all.
-type Reply struct {
-	Status int
-	Header http.Header
-	Body   []byte
-	Code   string // the error's code, for the record
-	Cut    bool
-	CutAt  int
-}
+type Reply = wire.Reply
 
 // Drop is no answer: the connection ends.
-func Drop() *Reply { return &Reply{Cut: true} }
+func Drop() *Reply { return wire.Drop() }
 
-func (r *Reply) write(w http.ResponseWriter) {
-	if r.Status == 0 {
-		panic(http.ErrAbortHandler) // net/http's own way to drop a connection
-	}
-	for k, v := range r.Header {
-		w.Header()[k] = v
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(r.Body)))
-	if w.Header().Get("X-Amzn-Requestid") == "" {
-		w.Header().Set("X-Amzn-Requestid", requestID)
-	}
-	w.WriteHeader(r.Status)
-	body := r.Body
-	if r.Cut {
-		body = body[:min(r.CutAt, len(body))]
-	}
-	if _, err := w.Write(body); err != nil {
-		return // the caller hung up
-	}
-	if r.Cut {
-		_ = http.NewResponseController(w).Flush() // what goes out before the cut, if it can
-		panic(http.ErrAbortHandler)
-	}
-}
-
-// requestID stands in answers that the server gives itself.
-const requestID = "00000000-0000-4000-8000-000000000000"
-
-// Error answers an error in the form of the call's protocol. More are further members of the error's shape, by name and value in turn; only JSON
-// protocols carry them.
+// Error is an error in the form of the call's protocol. More are further members of the error's shape, by name and value in turn; only JSON protocols
+// carry them.
 func (c *Call) Error(status int, code, message string, more ...string) *Reply {
-	r := &Reply{Status: status, Code: code, Header: http.Header{}}
-	switch c.protocol() {
-	case "json", "rest-json":
-		body := map[string]string{"message": message}
-		if c.protocol() == "json" {
-			body["__type"] = code
-		}
-		for i := 0; i+1 < len(more); i += 2 {
-			body[more[i]] = more[i+1]
-		}
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("X-Amzn-Errortype", code)
-		r.Body, _ = json.Marshal(body) // strings only: it cannot fail
-	case "query", "rest-xml":
-		r.Header.Set("Content-Type", "text/xml")
-		e := &model.Node{Name: "Error"}
-		e.Set("Type", "Sender")
-		e.Set("Code", code)
-		e.Set("Message", message)
-		root := &model.Node{Name: "ErrorResponse", Children: []*model.Node{e, {Name: "RequestId", Text: requestID}}}
-		r.Body = root.Bytes()
-	default:
-		r.Header.Set("Content-Type", "text/xml;charset=UTF-8")
-		e := &model.Node{Name: "Error"}
-		e.Set("Code", code)
-		e.Set("Message", message)
-		root := &model.Node{Name: "Response", Children: []*model.Node{
-			{Name: "Errors", Children: []*model.Node{e}}, {Name: "RequestID", Text: requestID},
-		}}
-		r.Body = root.Bytes()
-	}
-	return r
+	return wire.Error(c.protocol(), status, code, message, more...)
 }
 
 // XML answers a document.

@@ -119,7 +119,7 @@ func (a *AWS) organizations(account, action string, in, out any) {
 	if err != nil {
 		a.t.Fatalf("awstest: encode %s: %v", action, err)
 	}
-	rep, err := a.moto.send(a.t.Context(), account, http.MethodPost, "/", http.Header{
+	rep, err := a.moto.Send(a.t.Context(), account, http.MethodPost, "/", http.Header{
 		"Authorization": {"AWS4-HMAC-SHA256 Credential=AKIASEEDSEEDSEEDSEED/20200101/us-east-1/organizations/aws4_request, SignedHeaders=host, Signature=0"},
 		"Content-Type":  {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AWSOrganizationsV20161128." + action},
 	}, "", body)

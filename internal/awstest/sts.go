@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hinomi/internal/awstest/model"
+	"hinomi/internal/awstest/policy"
 )
 
 // minSession and chainedSession are STS's bounds on DurationSeconds. STS API Reference, AssumeRole: 15 minutes at least, one hour at most for
@@ -71,10 +72,10 @@ func (a *AWS) trusts(c *Call, r *role) bool {
 	}
 	allowed := false
 	for _, s := range r.trust.Statement {
-		if !s.covers("sts:AssumeRole") || !s.Principal.is(c.who) {
+		if !s.Covers("sts:AssumeRole") || !is(s.Principal, c.who) {
 			continue
 		}
-		ok, err := s.Condition.holds(ctx)
+		ok, err := s.Condition.Holds(ctx)
 		if err != nil {
 			a.errorf("trust policy of role %s in %s: %v", r.name, r.account, err)
 			return false
@@ -108,7 +109,7 @@ func (a *AWS) accessKeyInfo(c *Call) *Reply {
 }
 
 // is says whether a statement's principal means this caller. An account's root means everyone in it; a role's ARN means its sessions.
-func (p principals) is(who *principal) bool {
+func is(p policy.Principals, who *principal) bool {
 	for _, w := range p {
 		part := strings.Split(w, ":")
 		switch {

@@ -158,9 +158,9 @@ func (l *Library) Service(name string) (*Service, error) {
 
 // readJSON reads path, or path.gz where that is what is installed.
 func readJSON(path string, into any) error {
-	b, err := os.ReadFile(path) //nolint:gosec // below the folder that botocore's package names
+	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		if b, err = os.ReadFile(path + ".gz"); err != nil { //nolint:gosec // as above
+		if b, err = os.ReadFile(path + ".gz"); err != nil {
 			return err
 		}
 		zr, err := gzip.NewReader(bytes.NewReader(b))

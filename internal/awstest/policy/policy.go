@@ -1,4 +1,6 @@
-package awstest
+// Package policy reads and evaluates IAM policy documents as far as the test double in internal/awstest needs it: effects, actions, principals and
+// string conditions. The Resource element is not judged.
+package policy
 
 import (
 	"bytes"
@@ -9,40 +11,46 @@ import (
 	"strings"
 )
 
-// policy is an IAM policy document. IAM User Guide, "IAM JSON policy elements reference".
-type policy struct {
-	Statement statements
+// Document is an IAM policy document. IAM User Guide, "IAM JSON policy elements reference".
+type Document struct {
+	Statement Statements
 }
 
-type statement struct {
+// Statement is one statement of a document.
+type Statement struct {
 	Effect    string
 	Action    oneOrMore
 	NotAction oneOrMore
-	Principal principals
-	Condition condition
+	Principal Principals
+	Condition Condition
 }
 
-type (
-	statements []statement
-	oneOrMore  []string
-	principals []string
-	condition  map[string]map[string]oneOrMore // operator → key → values
-)
+// Statements are a document's; it may write a single one without a list.
+type Statements []Statement
 
-func parsePolicy(doc string) (policy, error) {
-	var p policy
+// Principals are whom a statement is about: "*", account numbers and ARNs.
+type Principals []string
+
+// Condition is operator → key → values.
+type Condition map[string]map[string]oneOrMore
+
+type oneOrMore []string
+
+// Parse reads a document.
+func Parse(doc string) (Document, error) {
+	var p Document
 	if err := json.Unmarshal([]byte(doc), &p); err != nil {
-		return policy{}, fmt.Errorf("parse policy: %w", err)
+		return Document{}, fmt.Errorf("parse policy: %w", err)
 	}
 	return p, nil
 }
 
 // UnmarshalJSON reads one statement or a list of them.
-func (s *statements) UnmarshalJSON(b []byte) error {
+func (s *Statements) UnmarshalJSON(b []byte) error {
 	if !bytes.HasPrefix(bytes.TrimSpace(b), []byte("[")) {
 		b = slices.Concat([]byte("["), b, []byte("]"))
 	}
-	return json.Unmarshal(b, (*[]statement)(s))
+	return json.Unmarshal(b, (*[]Statement)(s))
 }
 
 // UnmarshalJSON reads a string, a boolean or a list of strings.
@@ -59,24 +67,25 @@ func (o *oneOrMore) UnmarshalJSON(b []byte) error {
 }
 
 // UnmarshalJSON reads "*" or {"AWS": …}. Services and federated users are principals that no call here comes from.
-func (p *principals) UnmarshalJSON(b []byte) error {
+func (p *Principals) UnmarshalJSON(b []byte) error {
 	var m map[string]oneOrMore
 	if err := json.Unmarshal(b, &m); err == nil {
-		*p = principals(m["AWS"])
+		*p = Principals(m["AWS"])
 		return nil
 	}
 	return json.Unmarshal(b, (*oneOrMore)(p))
 }
 
-// covers says whether the statement is about an action. Names of actions are not case sensitive, and * and ? are wild.
-func (s statement) covers(action string) bool {
+// Covers says whether the statement is about an action. Names of actions are not case sensitive, and * and ? are wild.
+func (s Statement) Covers(action string) bool {
 	if s.NotAction != nil {
-		return !matchesAny(s.NotAction, action)
+		return !MatchesAny(s.NotAction, action)
 	}
-	return matchesAny(s.Action, action)
+	return MatchesAny(s.Action, action)
 }
 
-func matchesAny(patterns []string, v string) bool {
+// MatchesAny says whether one of the patterns, with * and ?, is the action.
+func MatchesAny(patterns []string, v string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return wild(strings.ToLower(p), strings.ToLower(v)) })
 }
 
@@ -87,9 +96,9 @@ func wild(pattern, v string) bool {
 	return err == nil && ok
 }
 
-// holds evaluates the string conditions against the request's context, whose keys are in lower case. An operator that it does not know is an error:
+// Holds evaluates the string conditions against the request's context, whose keys are in lower case. An operator that it does not know is an error:
 // to pass it over would prove nothing.
-func (c condition) holds(ctx map[string][]string) (bool, error) {
+func (c Condition) Holds(ctx map[string][]string) (bool, error) {
 	for op, keys := range c {
 		for key, want := range keys {
 			got, present := ctx[strings.ToLower(key)]
