@@ -6,10 +6,12 @@ import (
 )
 
 // apkVersion is a version as apk orders them (apk-package(5), "Package version":
-// number{.number}...{letter}{_suffix{number}}...{~hash}{-r#}). A text outside that grammar is no version: apk itself calls it invalid.
+// number{.number}...{letter}{_suffix{number}}...{~hash}{-r#}). A number after the letter, which old packages have ("5.1p1-r0"), is taken,
+// too. Any other text outside that grammar is no version: apk itself calls it invalid.
 type apkVersion struct {
 	numbers string // joined by dots
 	letter  string
+	after   string // the number after the letter
 	suffix  string // "_rc1_p2"
 	rev     string
 }
@@ -33,7 +35,9 @@ func splitAPK(s string) (apkVersion, bool) {
 	}
 	v.numbers, s = s[:i], s[i:]
 	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
-		v.letter, s = s[:1], s[1:]
+		v.letter = s[:1]
+		v.after = segment(s[1:], true)
+		s = s[1+len(v.after):]
 	}
 	rest := s
 	for strings.HasPrefix(rest, "_") {
@@ -96,6 +100,9 @@ func (v apkVersion) Compare(other string) (int, error) {
 		return c, nil
 	}
 	if c := strings.Compare(v.letter, w.letter); c != 0 {
+		return c, nil
+	}
+	if c := compareNumber(v.after, w.after); c != 0 {
 		return c, nil
 	}
 	for a, b := v.suffix, w.suffix; a != "" || b != ""; {
