@@ -166,6 +166,8 @@ func (c *Connector) Validate() error {
 	for _, r := range c.Regions {
 		if !regionPattern.MatchString(r) {
 			fault("region %q is not a region's name", r)
+		} else if got := partitionOf(r); got != c.Type.Partition() {
+			fault("region %s is of partition %s, account type %s has %s", r, got, c.Type, c.Type.Partition())
 		}
 	}
 	if c.Period != 0 && c.Period < MinPeriod {

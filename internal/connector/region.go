@@ -14,3 +14,15 @@ var regions = map[AccountType]string{
 	GovCloud: `us-gov-east-1 us-gov-west-1`,
 	China:    `cn-north-1 cn-northwest-1`,
 }
+
+// partitionOf returns the partition of a region by its name (AWS General Reference, "Amazon Resource Names").
+func partitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return China.Partition()
+	case strings.HasPrefix(region, "us-gov-"):
+		return GovCloud.Partition()
+	default:
+		return Commercial.Partition()
+	}
+}

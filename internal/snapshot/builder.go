@@ -54,14 +54,14 @@ func (b *Builder) Build(takenAt time.Time) *Snapshot {
 		s.tables[kind] = newTable(rows)
 	}
 	s.gaps = b.gaps
-	slices.SortStableFunc(s.gaps, func(x, y Gap) int { return x.Scope.Compare(y.Scope) })
+	slices.SortStableFunc(s.gaps, func(x, y Gap) int { return x.Compare(y.Scope) })
 	s.cover = newCover(s.gaps)
 	for _, r := range b.reads {
 		if _, gap := s.cover.find(r.Scope); !gap {
 			s.reads = append(s.reads, r)
 		}
 	}
-	slices.SortFunc(s.reads, func(x, y Read) int { return x.Scope.Compare(y.Scope) })
+	slices.SortFunc(s.reads, func(x, y Read) int { return x.Compare(y.Scope) })
 	return s
 }
 

@@ -54,7 +54,7 @@ func (s *Snapshot) Gaps() []Gap { return slices.Clone(s.gaps) }
 
 // WasRead reports whether all assets of a kind in an account and region were read.
 func (s *Snapshot) WasRead(account, region string, kind asset.Kind) bool {
-	_, ok := slices.BinarySearchFunc(s.reads, Scope{account, region, kind}, func(r Read, want Scope) int { return r.Scope.Compare(want) })
+	_, ok := slices.BinarySearchFunc(s.reads, Scope{account, region, kind}, func(r Read, want Scope) int { return r.Compare(want) })
 	return ok
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"hinomi/internal/asset"
@@ -29,7 +30,7 @@ func BenchmarkRead(b *testing.B) {
 		if i > 0 {
 			_, _ = w.WriteString(",\n")
 		}
-		_, err = fmt.Fprintf(w, generated, i, i, i>>8&255, i&255, i%200, i%3, i%1000)
+		_, err = w.WriteString(strings.NewReplacer("NUMBER", fmt.Sprintf("%017x", i), "GROUP", fmt.Sprintf("%017x", i%1000), "A.B", fmt.Sprintf("%d.%d", i>>8&255, i&255), "SUBNET", fmt.Sprint(i%3)).Replace(generated))
 	}
 	_, _ = w.WriteString("]}\n")
 	if err := cmpErr(err, w.Flush(), f.Close()); err != nil {
@@ -62,14 +63,14 @@ func cmpErr(errs ...error) error {
 	return nil
 }
 
-const generated = `{"OwnerId": "123456789012", "ReservationId": "r-%017x", "Groups": [], "Instances": [{"InstanceId": "i-%017x", "AmiLaunchIndex": 0, "Architecture": "x86_64",
- "PrivateIpAddress": "10.0.%d.%d", "ImageId": "ami-%017x", "InstanceType": "m5.large", "KeyName": "ops", "LaunchTime": "2025-11-03T08:15:30+00:00",
- "Placement": {"AvailabilityZone": "eu-west-1%[6]d", "GroupName": "", "Tenancy": "default"}, "Monitoring": {"State": "disabled"},
- "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"AttachTime": "2025-11-03T08:15:31+00:00", "DeleteOnTermination": true, "Status": "attached", "VolumeId": "vol-%[1]017x"}}],
- "NetworkInterfaces": [{"NetworkInterfaceId": "eni-%[1]017x", "Status": "in-use", "Description": "", "MacAddress": "02:00:00:00:00:01", "OwnerId": "123456789012",
- "Attachment": {"AttachTime": "2025-11-03T08:15:30+00:00", "AttachmentId": "eni-attach-%[1]017x", "DeleteOnTermination": true, "DeviceIndex": 0, "Status": "attached"},
- "Groups": [{"GroupId": "sg-%[7]017x", "GroupName": "web"}], "PrivateIpAddresses": [{"Primary": true, "PrivateIpAddress": "10.0.%[3]d.%[4]d"}], "SubnetId": "subnet-%[6]017x", "VpcId": "vpc-0123456789abcdef0"}],
- "SecurityGroups": [{"GroupId": "sg-%[7]017x", "GroupName": "web"}], "State": {"Code": 16, "Name": "running"}, "StateTransitionReason": "", "SubnetId": "subnet-%[6]017x",
+const generated = `{"OwnerId": "123456789012", "ReservationId": "r-NUMBER", "Groups": [], "Instances": [{"InstanceId": "i-NUMBER", "AmiLaunchIndex": 0, "Architecture": "x86_64",
+ "PrivateIpAddress": "10.0.A.B", "ImageId": "ami-NUMBER", "InstanceType": "m5.large", "KeyName": "ops", "LaunchTime": "2025-11-03T08:15:30+00:00",
+ "Placement": {"AvailabilityZone": "eu-west-1SUBNET", "GroupName": "", "Tenancy": "default"}, "Monitoring": {"State": "disabled"},
+ "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"AttachTime": "2025-11-03T08:15:31+00:00", "DeleteOnTermination": true, "Status": "attached", "VolumeId": "vol-NUMBER"}}],
+ "NetworkInterfaces": [{"NetworkInterfaceId": "eni-NUMBER", "Status": "in-use", "Description": "", "MacAddress": "02:00:00:00:00:01", "OwnerId": "123456789012",
+ "Attachment": {"AttachTime": "2025-11-03T08:15:30+00:00", "AttachmentId": "eni-attach-NUMBER", "DeleteOnTermination": true, "DeviceIndex": 0, "Status": "attached"},
+ "Groups": [{"GroupId": "sg-GROUP", "GroupName": "web"}], "PrivateIpAddresses": [{"Primary": true, "PrivateIpAddress": "10.0.A.B"}], "SubnetId": "subnet-SUBNET", "VpcId": "vpc-0123456789abcdef0"}],
+ "SecurityGroups": [{"GroupId": "sg-GROUP", "GroupName": "web"}], "State": {"Code": 16, "Name": "running"}, "StateTransitionReason": "", "SubnetId": "subnet-SUBNET",
  "VpcId": "vpc-0123456789abcdef0", "SourceDestCheck": true, "Hypervisor": "xen", "EbsOptimized": true, "EnaSupport": true, "RootDeviceName": "/dev/xvda", "RootDeviceType": "ebs",
  "MetadataOptions": {"State": "applied", "HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled"}, "VirtualizationType": "hvm",
- "Tags": [{"Key": "Name", "Value": "web-%[1]d"}, {"Key": "Team", "Value": "team-%[6]d"}, {"Key": "Environment", "Value": "production"}]}]}`
+ "Tags": [{"Key": "Name", "Value": "web-NUMBER"}, {"Key": "Team", "Value": "team-SUBNET"}, {"Key": "Environment", "Value": "production"}]}]}`

@@ -64,8 +64,7 @@ func instances(ctx context.Context, r *reader) bool {
 // wholeRegion notes that the region itself cannot be read, if that is what an error says.
 func (r *reader) wholeRegion(err error) {
 	f := r.s.Classify(err)
-	switch f.Class {
-	case awsclient.RegionDisabled, awsclient.Expired, awsclient.Network:
+	if f.Class == awsclient.RegionDisabled || f.Class == awsclient.Expired || f.Class == awsclient.Network {
 		r.whole = true
 		r.sink.FailAll(r.w.opts.now(), reasonOf(f.Class), f.String())
 	}

@@ -45,7 +45,7 @@ func Organization(ctx context.Context, s *awsclient.Session, exclude []string) (
 	for _, a := range accounts {
 		m := Member{Account: aws.ToString(a.Id), Name: aws.ToString(a.Name), State: string(a.State)}
 		if m.State == "" {
-			m.State = string(a.Status) //nolint:staticcheck // State is newer than some partitions
+			m.State = string(a.Status) // State is newer than some partitions
 		}
 		m.Active = m.State == string(orgtypes.AccountStateActive)
 		m.Excluded = slices.Contains(exclude, m.Account)

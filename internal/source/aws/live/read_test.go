@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -357,5 +358,44 @@ func TestCanceled(t *testing.T) {
 	w.Before("ec2", "DescribeNetworkInterfaces", func(*awstest.Call) *awstest.Reply { cancel(); return nil })
 	if _, err := live.Read(ctx, []live.Target{w.target(t, c)}, options); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was canceled: half a world must not pass for one", err)
+	}
+}
+
+// A role that is assumed with another role's credentials: once for all that happens in its hour, and again before that ends.
+func TestRoleChainAndRenewal(t *testing.T) {
+	for name, tt := range map[string]struct {
+		hub, account string
+		age          time.Duration // of the sessions when they are handed out
+		renewed      bool
+	}{
+		"fresh":    {"260000000005", "260000000006", 0, false},
+		"near_end": {"260000000007", "260000000008", 58 * time.Minute, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, awstest.Options{Quiet: true, Now: func() time.Time { return time.Now().Add(-tt.age) }})
+			first := w.AddRole(awstest.Role{Account: tt.hub, Name: "hub", Trust: []string{base}, ExternalID: "hub-id"})
+			last := w.AddRole(awstest.Role{Account: tt.account, Name: roleName, Trust: []string{first}, ExternalID: externalID})
+			w.SeedInstances(tt.account, "eu-west-1", 2)
+			s, err := w.clients.Session(awsclient.Who{
+				Connector: "c", Account: tt.account, Type: connector.Commercial, Key: &w.key,
+				Chain: []awsclient.Role{{ARN: first, ExternalID: "hub-id"}, {ARN: last, ExternalID: externalID}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				res, err := live.Read(t.Context(), []live.Target{{Session: s, Regions: []string{"eu-west-1"}, Minimal: true}}, options)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if res.Snapshot.Len(asset.KindInstance) != 2 {
+					t.Errorf("got %d instances, %+v", res.Snapshot.Len(asset.KindInstance), res.Failed)
+				}
+			}
+			calls := w.CallsTo("sts", "AssumeRole")
+			if (len(calls) > 2) != tt.renewed || calls[0].Param("RoleSessionName") != "hinomi-c" || calls[1].Param("ExternalId") != externalID {
+				t.Errorf("got %d roles assumed for two readings, renewed must be %v", len(calls), tt.renewed)
+			}
+		})
 	}
 }

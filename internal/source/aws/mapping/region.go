@@ -161,7 +161,7 @@ func (r *Region) finishKind(kind asset.Kind, now time.Time) {
 		case p.Detail == "":
 			complete = false
 			gap("", s)
-		case r.counts[kind] > 0 && !(s.reason == snapshot.NotRead && r.superfluous(p)):
+		case r.counts[kind] > 0 && (s.reason != snapshot.NotRead || !r.superfluous(p)):
 			gap(p.Detail, s)
 		}
 	}

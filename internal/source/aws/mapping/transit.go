@@ -169,7 +169,7 @@ func putDirectConnectAssociation(r *Region, v *dcAssociation) {
 		a.Gateway, a.Type, a.Region, a.Owner = r.text(g.Id), r.intern(string(g.Type)), r.text(g.Region), r.text(g.OwnerAccount)
 	case v.VirtualGatewayId != nil:
 		a.Gateway, a.Type = r.text(v.VirtualGatewayId), "virtualPrivateGateway"
-		a.Region, a.Owner = r.text(v.VirtualGatewayRegion), r.text(v.VirtualGatewayOwnerAccount)
+		a.Region, a.Owner = r.text(v.VirtualGatewayRegion), r.text(v.VirtualGatewayOwnerAccount) //nolint:staticcheck // deprecated, but in answers to old calls and in dumps
 	case v.AssociatedCoreNetwork != nil:
 		a.Gateway, a.Type, a.Owner = r.text(v.AssociatedCoreNetwork.Id), "coreNetwork", r.text(v.AssociatedCoreNetwork.OwnerAccount)
 	default:

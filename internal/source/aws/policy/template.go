@@ -35,7 +35,7 @@ type yaml struct {
 }
 
 func (y *yaml) line(depth int, format string, args ...any) {
-	fmt.Fprintf(y, "%s%s"+format+"\n", append([]any{y.indent, strings.Repeat("  ", depth)}, args...)...)
+	y.WriteString(y.indent + strings.Repeat("  ", depth) + fmt.Sprintf(format, args...) + "\n")
 }
 
 // list writes a list of strings; quoted, because * and : mean something in YAML.
