@@ -89,7 +89,8 @@ func (j *Job) Args(v any) error {
 	return nil
 }
 
-// Progress stores how far the job has come. Callers report at most a few times a second.
+// Progress stores how far the job has come. Callers report at most a few times a second, and never inside a transaction of the store:
+// SQLite has one connection for writing.
 func (j *Job) Progress(ctx context.Context, p Progress) error {
 	_, err := j.q.db.Write.ExecContext(ctx, `UPDATE job_run SET stage = $2, done = $3, total = $4 WHERE id = $1`, j.ID, p.Stage, p.Done, p.Total)
 	if err != nil {

@@ -53,7 +53,7 @@ func New(ctx context.Context, db Database, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare the queue's migrations: %w", err)
 	}
-	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+	if err := migrate(ctx, m); err != nil {
 		return nil, fmt.Errorf("migrate the queue: %w", err)
 	}
 	c, err := river.NewClient(driver, &river.Config{Logger: quiet})
@@ -61,6 +61,21 @@ func New(ctx context.Context, db Database, o Options) (*Queue, error) {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
 	return &Queue{db: db, now: o.Now, log: o.Logger, insert: c}, nil
+}
+
+// migrate brings River's tables up to date. Another process may do so at the same time: a failure counts only if nothing moves any more.
+func migrate(ctx context.Context, m *rivermigrate.Migrator[*sql.Tx]) error {
+	for had := -1; ; {
+		_, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		if err == nil {
+			return nil
+		}
+		have, e := m.ExistingVersions(ctx)
+		if e != nil || len(have) <= had {
+			return errors.Join(err, e)
+		}
+		had = len(have)
+	}
 }
 
 // task is what River stores of a job: the rest is in job_run.

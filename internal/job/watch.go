@@ -209,15 +209,18 @@ func (w *Worker) runs(id string) bool {
 // giveBack makes a job available again, or ends it if it has been tried as often as it may.
 func (w *Worker) giveBack(ctx context.Context, o orphan) error {
 	return w.q.inTx(ctx, func(tx *sql.Tx) error {
-		state, ended := Retrying, int64(0)
+		state, ended, why := Retrying, int64(0), fmt.Sprintf("its worker died in attempt %d", o.attempt)
 		toRiver := `UPDATE river_job SET state = 'available' WHERE id = $1 AND state = 'running'`
 		if o.attempt >= o.max || !o.running {
 			state, ended = Failed, w.q.now().UnixMicro()
 			toRiver = `UPDATE river_job SET state = 'discarded', finalized_at = CURRENT_TIMESTAMP WHERE id = $1 AND state = 'running'`
 		}
+		if !o.running {
+			why = "the queue gave it up and its end could not be noted"
+		}
 		// The worker is named so that one that claimed the job meanwhile keeps it.
 		r, err := tx.ExecContext(ctx, `UPDATE job_run SET state = $2, ended_at = $3, error = $4, worker = '' WHERE id = $1 AND worker = $5 AND state = $6 AND ended_at = 0`,
-			o.id, string(state), ended, "its worker died in attempt "+fmt.Sprint(o.attempt), o.worker, string(o.state))
+			o.id, string(state), ended, why, o.worker, string(o.state))
 		if err != nil {
 			return fmt.Errorf("take back job %s: %w", o.id, err)
 		}

@@ -44,7 +44,7 @@ func (s *Sealer) Seal(plain Text, identity string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	head := append([]byte{version, byte(len(s.current.id))}, s.current.id...)
+	head := append([]byte{version, byte(len(s.current.id))}, s.current.id...) // #nosec G115 -- an ID has 16 characters
 	nonce := make([]byte, aead.NonceSize())
 	if _, err := rand.Read(nonce); err != nil {
 		return nil, fmt.Errorf("draw a nonce: %w", err)

@@ -1,11 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -140,20 +143,43 @@ type FindingFilter struct {
 	Text            string   // part of the evidence, in any case
 }
 
-// findings is every finding of every asset: those of the asset itself or of its past, and those of its inventory.
-const findings = `(SELECT f.id, f.key, f.type, f.severity, f.score, f.vulnerability, f.body, f.why, f.first_seen, f.updated_at,
-  CASE WHEN f.origin = 'asset' AND f.closed_at = 0 AND s.read_at > f.last_seen THEN s.read_at ELSE f.last_seen END AS last_seen,
-  CASE WHEN f.closed_at > 0 THEN f.closed_at ELSE a.gone_at END AS closed_at, a.pk, a.account, a.region, a.kind, a.id AS asset_id
- FROM finding f JOIN asset a ON a.pk = f.asset_pk LEFT JOIN assessment s ON s.asset_pk = f.asset_pk AND s.type = f.type
-UNION ALL SELECT '' AS id, f.key, f.type, f.severity, f.score, f.vulnerability, f.body, f.gone_why, ` + firstSeen + `, i.judged_at,
-  l.read_at, CASE WHEN f.gone_at > 0 THEN f.gone_at ELSE a.gone_at END, a.pk, a.account, a.region, a.kind, a.id
- FROM inventory_finding f JOIN inventory i ON i.pk = f.inventory_pk JOIN asset_inventory l ON l.inventory_pk = f.inventory_pk AND l.until_at = 0
- JOIN asset a ON a.pk = l.asset_pk) x LEFT JOIN finding_mark m ON m.asset_pk = x.pk AND m.key = x.key AND (m.until_at = 0 OR m.until_at > $1)`
+// side is one of the two places where findings are: rows of the asset itself or of its past, and rows of its current inventory. Each is
+// asked by itself, so that a page is read along an index, and the two answers are merged.
+type side struct {
+	columns string // id, what it says of its end, times
+	from    string
+	ended   string // the column of f that holds when it ended, 0 if it has not
+}
 
-const statusOf = `CASE WHEN x.closed_at > 0 THEN 'CLOSED' WHEN m.key IS NOT NULL THEN 'SUPPRESSED' ELSE 'ACTIVE' END`
+func (db *DB) sides(f FindingFilter) [2]side {
+	join := db.d.inOrder
+	if len(f.Assets) > 0 {
+		join = "JOIN" // few assets: their rows first
+	}
+	return [2]side{
+		{
+			columns: `f.id, f.why, f.first_seen AS first_seen, CASE WHEN f.origin = 'asset' AND f.closed_at = 0 AND s.read_at > f.last_seen THEN s.read_at ELSE f.last_seen END AS last_seen, f.updated_at AS updated_at`,
+			from:    `finding f ` + join + ` asset a ON a.pk = f.asset_pk LEFT JOIN assessment s ON s.asset_pk = f.asset_pk AND s.type = f.type`,
+			ended:   "f.closed_at",
+		},
+		{
+			columns: `'' AS id, f.gone_why AS why, 0 AS first_seen, l.read_at AS last_seen, i.judged_at AS updated_at`,
+			from: `inventory_finding f ` + join + ` asset_inventory l ON l.inventory_pk = f.inventory_pk AND l.until_at = 0 ` +
+				join + ` inventory i ON i.pk = f.inventory_pk ` + join + ` asset a ON a.pk = l.asset_pk`,
+			ended: "f.gone_at",
+		},
+	}
+}
 
-const findingSelect = `SELECT x.id, x.key, x.type, x.severity, x.score, x.body, x.why, x.first_seen, x.last_seen, x.updated_at, x.closed_at, x.pk, x.account, x.region,
- x.kind, x.asset_id, COALESCE(m.why, ''), ` + statusOf + ` FROM ` + findings
+// marked joins the suppressions in force at $1.
+const marked = ` LEFT JOIN finding_mark m ON m.asset_pk = a.pk AND m.key = f.key AND (m.until_at = 0 OR m.until_at > $1)`
+
+// sql is the SELECT of a page of this side. An inventory's first seen is looked for after the page is cut: it costs a search each.
+func (sd side) sql(w *where, tail string) string {
+	return `SELECT l.id, l.key, l.severity, l.score, l.body, l.why, CASE WHEN l.first_seen > 0 THEN l.first_seen ELSE ` + strings.ReplaceAll(firstSeen, "f.key", "l.key") + ` END,
+ l.last_seen, l.updated_at, l.ended, l.gone_at, l.asset_pk, l.account, l.region, l.kind, l.asset_id, l.mark FROM (SELECT ` + sd.columns + `, f.key, f.severity, f.score, f.body,
+ ` + sd.ended + ` AS ended, a.gone_at, a.pk AS asset_pk, a.account, a.region, a.kind, a.id AS asset_id, m.why AS mark FROM ` + sd.from + marked + w.sql() + tail + `) l`
+}
 
 type findingRow struct {
 	finding.Finding
@@ -163,15 +189,14 @@ type findingRow struct {
 
 func scanFinding(row scanner) (findingRow, error) {
 	var r findingRow
-	var id, body, why, markWhy string
-	var typ finding.Type
+	var id, body, why string
+	var mark sql.NullString
 	var severity int
 	var score float64
-	var first, last, updated, closed int64
-	var status finding.Status
+	var first, last, updated, ended, gone int64
 	var ref asset.Ref
-	if err := row.Scan(&id, &r.key, &typ, &severity, &score, &body, &why, &first, &last, &updated, &closed, &r.pk,
-		&ref.Account, &ref.Region, &ref.Kind, &ref.ID, &markWhy, &status); err != nil {
+	if err := row.Scan(&id, &r.key, &severity, &score, &body, &why, &first, &last, &updated, &ended, &gone, &r.pk,
+		&ref.Account, &ref.Region, &ref.Kind, &ref.ID, &mark); err != nil {
 		return r, err
 	}
 	if err := fromJSON(body, &r.Finding); err != nil {
@@ -180,46 +205,60 @@ func scanFinding(row scanner) (findingRow, error) {
 	if id == "" {
 		id = derivedID(r.key, r.pk)
 	}
-	r.ID, r.Resource, r.Status, r.StatusWhy = id, ref, status, why
-	r.FirstSeen, r.LastSeen, r.UpdatedAt, r.ClosedAt = moment(first), moment(last), moment(updated), moment(closed)
+	r.ID, r.Resource, r.Status, r.StatusWhy = id, ref, finding.Active, why
+	r.FirstSeen, r.LastSeen, r.UpdatedAt = moment(first), moment(last), moment(updated)
 	switch {
-	case status == finding.Suppressed:
-		r.StatusWhy = markWhy
-	case status == finding.Closed && why == "":
-		r.StatusWhy = "the asset is gone"
+	case ended > 0:
+		r.Status, r.ClosedAt = finding.Closed, moment(ended)
+	case gone > 0:
+		r.Status, r.StatusWhy, r.ClosedAt = finding.Closed, "the asset is gone", moment(gone)
+	case mark.Valid:
+		r.Status, r.StatusWhy = finding.Suppressed, mark.String
 	}
 	return r, nil
 }
 
-func (f FindingFilter) where(s auth.Scope, now time.Time) *where {
-	w := &where{args: []any{micros(now)}} // $1 is in findings
-	w.asset(s, "x")
+// where returns the filter's conditions on a side.
+func (f FindingFilter) where(s auth.Scope, sd side, now time.Time) *where {
+	w := &where{args: []any{micros(now)}} // $1 is in marked
+	w.asset(s, "a")
 	if len(f.Statuses) == 0 {
 		f.Statuses = []finding.Status{finding.Active}
 	}
-	in(w, statusOf, f.Statuses)
-	in(w, "x.type", f.Types)
+	var conds []string
+	for _, st := range f.Statuses {
+		switch st {
+		case finding.Closed:
+			conds = append(conds, "("+sd.ended+" > 0 OR a.gone_at > 0)")
+		case finding.Suppressed:
+			conds = append(conds, "("+sd.ended+" = 0 AND a.gone_at = 0 AND m.key IS NOT NULL)")
+		case finding.Active:
+			conds = append(conds, "("+sd.ended+" = 0 AND a.gone_at = 0 AND m.key IS NULL)")
+		}
+	}
+	w.add("(" + strings.Join(append(conds, "1 = 0"), " OR ") + ")")
+	in(w, "f.type", f.Types)
 	if len(f.Severities) > 0 {
 		ranks := make([]any, len(f.Severities))
 		for i, v := range f.Severities {
 			ranks[i] = v.Rank()
 		}
-		w.add("x.severity IN ("+marks(len(ranks))+")", ranks...)
+		w.add("f.severity IN ("+marks(len(ranks))+")", ranks...)
 	}
-	in(w, "x.account", f.Accounts)
-	in(w, "x.region", f.Regions)
-	in(w, "x.asset_id", f.Assets)
-	in(w, "x.vulnerability", f.Vulnerabilities)
+	in(w, "a.account", f.Accounts)
+	in(w, "a.region", f.Regions)
+	in(w, "a.id", f.Assets)
+	in(w, "f.vulnerability", f.Vulnerabilities)
 	if len(f.Tags) > 0 {
-		w.tagged("x", f.Tags)
+		w.tagged("a", f.Tags)
 	}
 	if f.Text != "" {
-		w.add(`LOWER(x.body) LIKE ? ESCAPE '\'`, contains(f.Text))
+		w.add(`LOWER(f.body) LIKE ? ESCAPE '\'`, contains(f.Text))
 	}
 	return w
 }
 
-// findingKey is the cursor of findings.
+// findingKey is the cursor of findings, in their order: the worst first, then by score, key and asset.
 type findingKey struct {
 	Severity int
 	Score    float64
@@ -227,20 +266,43 @@ type findingKey struct {
 	PK       int64
 }
 
+func (r findingRow) order() findingKey {
+	return findingKey{r.Severity.Rank(), r.Score, r.key, r.pk}
+}
+
+func (k findingKey) compare(o findingKey) int {
+	return cmp.Or(cmp.Compare(o.Severity, k.Severity), cmp.Compare(o.Score, k.Score), cmp.Compare(k.Key, o.Key), cmp.Compare(k.PK, o.PK))
+}
+
 // Findings returns a page of findings, the worst first.
 func (db *DB) Findings(ctx context.Context, s auth.Scope, f FindingFilter, from string, limit int) ([]finding.Finding, string, error) {
-	w := f.where(s, db.now())
 	var k findingKey
-	if ok, err := after(from, &k); err != nil {
-		return nil, "", err
-	} else if ok {
-		w.add("(-x.severity, -x.score, x.key, x.pk) > (?, ?, ?, ?)", -k.Severity, -k.Score, k.Key, k.PK)
-	}
-	rows, next, err := list(ctx, db.q(ctx), scanFinding, w, limit, findingSelect, "x.severity DESC, x.score DESC, x.key, x.pk",
-		func(r findingRow) any { return findingKey{r.Severity.Rank(), r.Score, r.key, r.pk} })
+	more, err := after(from, &k)
 	if err != nil {
-		return nil, "", fmt.Errorf("list findings: %w", err)
+		return nil, "", err
 	}
+	limit = clampLimit(limit)
+	var rows []findingRow
+	err = db.reading(ctx, func(ctx context.Context) error {
+		for _, sd := range db.sides(f) {
+			w := f.where(s, sd, db.now())
+			if more {
+				w.add("f.severity <= ? AND (f.severity < ? OR f.score < ? OR f.score = ? AND (f.key > ? OR f.key = ? AND a.pk > ?))",
+					k.Severity, k.Severity, k.Score, k.Score, k.Key, k.Key, k.PK)
+			}
+			part, err := query(ctx, db.q(ctx), scanFinding, sd.sql(w, fmt.Sprintf(" ORDER BY f.severity DESC, f.score DESC, f.key, a.pk LIMIT %d", limit+1)), w.args...)
+			if err != nil {
+				return fmt.Errorf("list findings: %w", err)
+			}
+			rows = append(rows, part...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	slices.SortFunc(rows, func(a, b findingRow) int { return a.order().compare(b.order()) })
+	rows, next := page(rows, limit, func(r findingRow) any { return r.order() })
 	out := make([]finding.Finding, len(rows))
 	for i, r := range rows {
 		out[i] = r.Finding
@@ -255,16 +317,22 @@ func (db *DB) Finding(ctx context.Context, s auth.Scope, id string) (finding.Fin
 }
 
 func (db *DB) finding(ctx context.Context, s auth.Scope, id string) (findingRow, error) {
-	w := &where{args: []any{micros(db.now())}}
-	w.asset(s, "x")
-	if n := len(id) - 16; n > 0 {
-		if pk, err := strconv.ParseInt(id[n:], 16, 64); err == nil {
-			w.add("(x.id = ? OR x.id = '' AND x.key = ? AND x.pk = ?)", id, id[:n], pk)
-			return one(ctx, db.q(ctx), scanFinding, findingSelect+w.sql(), w.args...)
-		}
+	every := FindingFilter{Statuses: []finding.Status{finding.Active, finding.Suppressed, finding.Closed}}
+	both := db.sides(FindingFilter{Assets: []string{id}}) // one finding: by its keys
+	w := every.where(s, both[0], db.now())
+	w.add("f.id = ?", id)
+	r, err := one(ctx, db.q(ctx), scanFinding, both[0].sql(w, ""), w.args...)
+	n := len(id) - 16
+	if !errors.Is(err, ErrNotFound) || n <= 0 {
+		return r, err
 	}
-	w.add("x.id = ?", id)
-	return one(ctx, db.q(ctx), scanFinding, findingSelect+w.sql(), w.args...)
+	pk, bad := strconv.ParseInt(id[n:], 16, 64)
+	if bad != nil {
+		return r, err // it has not the form of an inventory's finding
+	}
+	w = every.where(s, both[1], db.now())
+	w.add("f.key = ? AND l.asset_pk = ?", id[:n], pk)
+	return one(ctx, db.q(ctx), scanFinding, both[1].sql(w, ""), w.args...)
 }
 
 // FindingCount is how many findings share type, severity and status.
@@ -273,23 +341,46 @@ type FindingCount struct {
 	Severity finding.Severity `json:"severity"`
 	Status   finding.Status   `json:"status"`
 	Count    int              `json:"count"`
-	Assets   int              `json:"assets"` // how many different assets have them
 }
 
 // CountFindings counts the findings that a filter selects, the worst first.
 func (db *DB) CountFindings(ctx context.Context, s auth.Scope, f FindingFilter) ([]FindingCount, error) {
-	w := f.where(s, db.now())
-	return query(ctx, db.q(ctx), func(row scanner) (FindingCount, error) {
-		var c FindingCount
-		var rank int
-		err := row.Scan(&c.Type, &rank, &c.Status, &c.Count, &c.Assets)
-		for _, v := range finding.Severities() {
-			if v.Rank() == rank {
-				c.Severity = v
+	var out []FindingCount
+	err := db.reading(ctx, func(ctx context.Context) error {
+		for _, sd := range db.sides(f) {
+			w := f.where(s, sd, db.now())
+			part, err := query(ctx, db.q(ctx), scanCount, `SELECT f.type, f.severity, CASE WHEN `+sd.ended+` > 0 OR a.gone_at > 0 THEN 'CLOSED' WHEN m.key IS NOT NULL THEN 'SUPPRESSED' ELSE 'ACTIVE' END,
+ COUNT(*) FROM `+sd.from+marked+w.sql()+` GROUP BY 1, 2, 3`, w.args...)
+			if err != nil {
+				return fmt.Errorf("count findings: %w", err)
+			}
+			for _, c := range part {
+				i := slices.IndexFunc(out, func(o FindingCount) bool { o.Count = c.Count; return o == c })
+				if i >= 0 {
+					out[i].Count += c.Count
+					continue
+				}
+				out = append(out, c)
 			}
 		}
-		return c, err
-	}, `SELECT x.type, x.severity, `+statusOf+`, COUNT(*), COUNT(DISTINCT x.pk) FROM `+findings+w.sql()+` GROUP BY 1, 2, 3 ORDER BY 2 DESC, 1, 3`, w.args...)
+		return nil
+	})
+	slices.SortFunc(out, func(a, b FindingCount) int {
+		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Status, b.Status))
+	})
+	return out, err
+}
+
+func scanCount(row scanner) (FindingCount, error) {
+	var c FindingCount
+	var rank int
+	err := row.Scan(&c.Type, &rank, &c.Status, &c.Count)
+	for _, v := range finding.Severities() {
+		if v.Rank() == rank {
+			c.Severity = v
+		}
+	}
+	return c, err
 }
 
 // Suppress takes a finding of one asset out of the active ones, with the reason and until a time (zero: for good). It stays suppressed

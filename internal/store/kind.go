@@ -62,8 +62,9 @@ func volatile(k asset.Kind, path string) bool {
 		return path == "/lastPing"
 	case asset.KindSubnet:
 		return path == "/freeIpv4Addresses"
+	default:
+		return false
 	}
-	return false
 }
 
 func decodeAsset(k asset.Kind, body string) (asset.Asset, error) {

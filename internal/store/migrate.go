@@ -79,14 +79,20 @@ func (db *DB) migrate(ctx context.Context, to int64) error {
 			return fmt.Errorf("%w: its schema has version %d, this hinomi knows up to %d: use the newer hinomi or restore a backup", ErrNewer, have, NewestVersion)
 		}
 		if to == 0 {
-			_, err = p.Up(ctx)
-		} else {
-			_, err = p.UpTo(ctx, to)
+			to = NewestVersion
 		}
-		if err != nil {
-			return fmt.Errorf("migrate the schema from version %d: %w", have, err)
+		for {
+			_, err := p.UpTo(ctx, to)
+			if err == nil {
+				return nil
+			}
+			// On SQLite another process may have been faster: then there is progress, and no more of it than versions.
+			now, e := p.GetDBVersion(ctx)
+			if e != nil || now <= have {
+				return fmt.Errorf("migrate the schema from version %d: %w", have, err)
+			}
+			have = now
 		}
-		return nil
 	})
 }
 

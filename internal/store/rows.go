@@ -286,7 +286,7 @@ func (in *inserter) flush(ctx context.Context) error {
 			return err
 		}
 		var err error
-		if in.stmt, err = p.PrepareContext(ctx, in.statement(n)); err != nil { //nolint:sqlclosecheck // of the transaction, which closes it
+		if in.stmt, err = p.PrepareContext(ctx, in.statement(n)); err != nil { // closed with its transaction
 			return err
 		}
 	}

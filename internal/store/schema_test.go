@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,6 +108,37 @@ func TestNewer(t *testing.T) {
 			_, err = store.Open(ctx, url, options())
 			if !errors.Is(err, store.ErrNewer) || !strings.Contains(err.Error(), "999") {
 				t.Errorf("got %v, want ErrNewer with both versions", err)
+			}
+		})
+	}
+}
+
+// TestOpenTogether makes a database from several places at once, as a server and a command line may.
+func TestOpenTogether(t *testing.T) {
+	for _, kind := range []struct {
+		name string
+		url  func(testing.TB) string
+	}{{"sqlite", sqliteURL}, {"postgres", cluster.URL}} {
+		t.Run(kind.name, func(t *testing.T) {
+			url := kind.url(t)
+			var wg sync.WaitGroup
+			ids := make([]string, 6)
+			for i := range ids {
+				wg.Go(func() {
+					db, err := store.Open(t.Context(), url, options())
+					if err != nil {
+						t.Errorf("open: %v", err)
+						return
+					}
+					defer db.Close() //nolint:errcheck // of a test
+					if ids[i], err = db.InstallationID(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if len(slices.Compact(ids)) != 1 {
+				t.Errorf("installation IDs: %v", ids)
 			}
 		})
 	}

@@ -153,7 +153,7 @@ func (db *DB) SetPassword(ctx context.Context, userID, passwordHash string) erro
 	})
 }
 
-const tokenColumns = `k.id, k.user_id, k.name, k.prefix, k.role, k.scope, k.created_at, k.expires_at, k.last_used_at, k.revoked_at`
+const tokenColumns = `k.id, k.user_id, k.name, k.prefix, k.role, k.scope, k.created_at, k.expires_at, k.last_used_at, k.revoked_at` // #nosec G101 -- names of columns
 
 func scanToken(row scanner) (auth.Token, error) {
 	var t auth.Token

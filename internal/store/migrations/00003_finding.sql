@@ -39,7 +39,7 @@ CREATE TABLE inventory_finding (
   gone_why TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (inventory_pk, key)
 );
-CREATE INDEX inventory_finding_order ON inventory_finding (severity, score, key);
+CREATE INDEX inventory_finding_order ON inventory_finding (severity DESC, score DESC, key);
 CREATE INDEX inventory_finding_key ON inventory_finding (key);
 CREATE INDEX inventory_finding_vulnerability ON inventory_finding (vulnerability);
 
@@ -63,7 +63,7 @@ CREATE TABLE finding (
   updated_at BIGINT NOT NULL
 );
 CREATE INDEX finding_asset ON finding (asset_pk, type);
-CREATE INDEX finding_order ON finding (severity, score, key);
+CREATE INDEX finding_order ON finding (severity DESC, score DESC, key);
 CREATE INDEX finding_closed ON finding (closed_at) WHERE closed_at > 0;
 
 -- When an asset was last assessed for a type of finding: the "last seen" of its open ones.

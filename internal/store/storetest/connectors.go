@@ -19,9 +19,11 @@ import (
 const (
 	one12 = "111111111111"
 	two12 = "222222222222"
+
+	exampleKeyID = "AKIAIOSFODNN7EXAMPLE" // #nosec G101 -- AWS's documented example
 )
 
-func testConnectors(t *testing.T, db *Env, clock *Clock) {
+func testConnectors(t *testing.T, db *Env, clock *Clock) { //nolint:funlen // one story
 	ctx := t.Context()
 	a := aConnector("alpha", one12)
 	a.Tags = []string{"prod", "prod", "eu"}
@@ -148,7 +150,7 @@ func testSecrets(t *testing.T, db *Env, clock *Clock) {
 	ctx := t.Context()
 	c := connector.Connector{
 		Name: "keys", Type: connector.Commercial, Account: one12, Enabled: true,
-		Credentials: connector.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE"},
+		Credentials: connector.Credentials{AccessKeyID: exampleKeyID},
 	}
 	const plain = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" // AWS's documented example
 	c, _, err := db.CreateConnector(ctx, c, secret.NewText(plain))
@@ -156,7 +158,7 @@ func testSecrets(t *testing.T, db *Env, clock *Clock) {
 	if got := must(db.ConnectorSecret(ctx, c.ID))(t); got.Reveal() != plain {
 		t.Error("the secret did not come back")
 	}
-	must(db.SetBaseAccount(ctx, connector.BaseAccount{Name: "base", Type: connector.Commercial, Account: two12, AccessKeyID: "AKIAIOSFODNN7EXAMPLE"}, secret.NewText("base-"+plain)))(t)
+	must(db.SetBaseAccount(ctx, connector.BaseAccount{Name: "base", Type: connector.Commercial, Account: two12, AccessKeyID: exampleKeyID}, secret.NewText("base-"+plain)))(t)
 	raw := db.raw(t)
 	var sealed, other []byte
 	ok(t, raw.QueryRowContext(ctx, `SELECT secret FROM connector WHERE id = $1`, c.ID).Scan(&sealed))
@@ -207,7 +209,7 @@ func testSecrets(t *testing.T, db *Env, clock *Clock) {
 
 func testBaseAccounts(t *testing.T, db *Env, clock *Clock) {
 	ctx := t.Context()
-	b := connector.BaseAccount{Name: "base", Type: connector.Commercial, Account: one12, AccessKeyID: "AKIAIOSFODNN7EXAMPLE"}
+	b := connector.BaseAccount{Name: "base", Type: connector.Commercial, Account: one12, AccessKeyID: exampleKeyID}
 	b = must(db.SetBaseAccount(ctx, b, secret.NewText("k1")))(t)
 	second := b
 	second.Account = two12

@@ -38,7 +38,7 @@ func testSettings(t *testing.T, db *Env, clock *Clock) {
 	}
 }
 
-func testUsers(t *testing.T, db *Env, clock *Clock) {
+func testUsers(t *testing.T, db *Env, clock *Clock) { //nolint:funlen // one story
 	ctx := t.Context()
 	admin := must(db.CreateUser(ctx, auth.User{Name: "root", Role: auth.Administrator}, "hash"))(t)
 	_, err := db.CreateUser(ctx, auth.User{Name: "root", Role: auth.Viewer}, "hash")

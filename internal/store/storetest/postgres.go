@@ -47,7 +47,7 @@ func (p *Postgres) Stop() {
 func (p *Postgres) URL(t testing.TB) string {
 	t.Helper()
 	p.once.Do(func() { p.err = p.start() })
-	if errors.Is(p.err, errNoPostgres) && os.Getenv(require) != "all" {
+	if errors.Is(p.err, errNoPostgres) && os.Getenv(require) != "all" { //nolint:forbidigo // a suite of tests is told by the environment what may be missing
 		t.Skipf("NOT TESTED on PostgreSQL: %v (%s=all makes this an error)", p.err, require)
 	}
 	if p.err != nil {
@@ -138,7 +138,7 @@ func runTool(cmd *exec.Cmd) error {
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = time.Minute
 	if err := cmd.Run(); err != nil {
-		text, _ := os.ReadFile(out.Name()) //nolint:errcheck // the error itself is returned
+		text, _ := os.ReadFile(out.Name()) // what the tool said, if it can be had
 		return fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, text)
 	}
 	return nil

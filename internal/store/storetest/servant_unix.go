@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,7 +34,7 @@ func servant(dir string) (func(name string, args ...string) error, error) {
 		cred = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
 	return func(name string, args ...string) error {
-		cmd := exec.Command(name, args...) // #nosec G204 -- PostgreSQL's own tools, found above
+		cmd := exec.CommandContext(context.Background(), name, args...) // #nosec G204 -- PostgreSQL's own tools, found above
 		cmd.Dir = dir
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 		return runTool(cmd)

@@ -50,7 +50,7 @@ func (w World) Snapshot() *snapshot.Snapshot { return w.Builder().Build(w.At) }
 func Instance(account, region string, n int) (*asset.Instance, *asset.NetworkInterface) {
 	place := account[:3] + fmt.Sprintf("%03d", len(region)) + region[len(region)-1:]
 	id, eni := fmt.Sprintf("i-%s%05x", place, n), fmt.Sprintf("eni-%s%05x", place, n)
-	ip := netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})
+	ip := netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}) // #nosec G115 -- the low bytes are wanted
 	check := true
 	in := &asset.Instance{
 		Meta:  asset.Meta{Account: account, Region: region, ID: id, Tags: map[string]string{"Name": fmt.Sprintf("web-%d", n), "env": "prod"}},
