@@ -8,8 +8,8 @@
 // entry and the value, whatever the number of keys. Values are length-prefixed binary with a CRC-32C each, so that opening reads the
 // header alone and corruption is still seen by whoever meets it. Long text, which matching never reads, lies apart in compressed blocks.
 //
-// Measured with the 26,000 documents of seven feeds on two cores, see Benchmark* in this package; a finite-state transducer gives a
-// smaller key table and slower lookups, SQLite is 20 times slower, a map must be loaded.
+// Measured here: 109,100 rows of ten feeds are imported in 3 s with 100 MB of memory into 26 MB; opening and matching 1,672 packages takes
+// 10 ms (BenchmarkMatch). An FST or a B-tree would do as well; neither was compared in this package.
 //
 // # Layout, version 1 (integers little-endian, varints as encoding/binary)
 //
