@@ -26,3 +26,15 @@ func (b *BaseAccount) Validate() error {
 	}
 	return nil
 }
+
+// TypeOfRegion returns the account type that a region belongs to, by its name.
+func TypeOfRegion(region string) AccountType {
+	switch {
+	case strings.HasPrefix(region, "us-gov-"):
+		return GovCloud
+	case strings.HasPrefix(region, "cn-"):
+		return China
+	default:
+		return Commercial
+	}
+}

@@ -124,6 +124,9 @@ func (m *Maker) Capture(ctx context.Context, at Place, scanID string, i *asset.I
 			return nil, fmt.Errorf("keep that %s has no snapshot: %w", r.Of, err)
 		}
 	}
+	if len(made) == 0 {
+		return nil, fmt.Errorf("%w any more: all were detached", ErrNoVolumes)
+	}
 	return made, m.wait(ctx, at, made)
 }
 
@@ -142,10 +145,11 @@ func (m *Maker) wait(ctx context.Context, at Place, made []Captured) error {
 	for _, c := range made {
 		ids = append(ids, c.Resource.ID)
 	}
-	until := m.clock.Now().Add(maxWait)
+	begun := m.clock.Now()
 	for pause := 2 * time.Second; ; pause = min(pause*3/2, time.Minute) {
 		out, err := m.api.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: ids}, at.Call...)
-		if err != nil && !notFound(err) { // not found: made a moment ago and not yet seen everywhere
+		// Not found: made a moment ago and not yet seen everywhere. Later than that, somebody deleted it.
+		if err != nil && (!notFound(err) || m.clock.Now().Sub(begun) > settle) {
 			return fmt.Errorf("describe snapshots %v: %w", ids, err)
 		}
 		done := 0
@@ -163,7 +167,7 @@ func (m *Maker) wait(ctx context.Context, at Place, made []Captured) error {
 		if done == len(ids) {
 			return nil
 		}
-		if m.clock.Now().After(until) {
+		if m.clock.Now().Sub(begun) > maxWait {
 			return fmt.Errorf("%d of %d snapshots not complete after %s", len(ids)-done, len(ids), maxWait)
 		}
 		if err := m.clock.Sleep(ctx, pause); err != nil {

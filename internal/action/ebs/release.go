@@ -23,67 +23,132 @@ const settle = 5 * time.Minute
 // Release deletes every snapshot of a scan: those the resources name and those its tag finds. Each outcome is kept. It returns an error
 // that names what could not be deleted; that stays kept as Stuck, and a sweep tries again.
 func (m *Maker) Release(ctx context.Context, at Place, scanID string, resources []run.Resource) error {
+	open := slices.DeleteFunc(slices.Clone(resources), func(r run.Resource) bool { return r.State == run.Deleted })
 	found, err := m.ours(ctx, at, scanID)
 	if err != nil {
-		return err
+		return errors.Join(err, m.unseen(ctx, open, err))
+	}
+	_, err = m.end(ctx, at, open, found)
+	return err
+}
+
+// Sweep deletes every snapshot of this installation in a place whose scan is not running, and settles the open resources given.
+// running is asked only after the place was looked at: a scan that begins meanwhile keeps its snapshots. It returns what it deleted.
+func (m *Maker) Sweep(ctx context.Context, at Place, open []run.Resource, running func(ctx context.Context, scanID string) (bool, error)) (deleted []run.Resource, err error) {
+	found, lookErr := m.ours(ctx, at, "")
+	alive := map[string]bool{"": false} // tagged as ours without a scan: nobody needs it
+	var faults []error
+	spared := func(scanID string) bool {
+		if _, known := alive[scanID]; !known {
+			yes, err := running(ctx, scanID)
+			if err != nil {
+				faults = append(faults, fmt.Errorf("ask whether scan %s is running: %w", scanID, err))
+			}
+			alive[scanID] = yes || err != nil
+		}
+		return alive[scanID]
+	}
+	open = slices.DeleteFunc(slices.Clone(open), func(r run.Resource) bool { return r.State == run.Deleted || spared(r.ScanID) })
+	if lookErr != nil {
+		return nil, errors.Join(append(faults, lookErr, m.unseen(ctx, open, lookErr))...)
+	}
+	found = slices.DeleteFunc(found, func(s types.Snapshot) bool { return spared(tagOf(s, run.TagScan)) })
+	deleted, err = m.end(ctx, at, open, found)
+	return deleted, errors.Join(append(faults, err)...)
+}
+
+// unseen keeps that a place could not be looked at as the reason why its known snapshots are still there.
+func (m *Maker) unseen(ctx context.Context, open []run.Resource, cause error) error {
+	if ctx.Err() != nil {
+		return nil // stopped, not refused
 	}
 	var faults []error
-	for _, r := range resources {
-		if r.State == run.Deleted {
-			continue
-		}
-		i := slices.IndexFunc(found, func(s types.Snapshot) bool {
-			return aws.ToString(s.SnapshotId) == r.ID || r.ID == "" && aws.ToString(s.VolumeId) == r.Of
-		})
-		switch {
-		case i >= 0:
-			r.ID = aws.ToString(found[i].SnapshotId)
-			found = slices.Delete(found, i, i+1)
-			faults = append(faults, m.remove(ctx, at, r))
-		case r.ID != "": // made, but the tag's search does not see it (yet): ask by its id
-			faults = append(faults, m.removeByID(ctx, at, r))
-		case m.clock.Now().Sub(r.CreatedAt) > settle:
-			r.State, r.Detail, r.DeletedAt = run.Deleted, "never made", m.clock.Now()
+	for _, r := range open {
+		if r.ID != "" {
+			r.State, r.Detail = run.Stuck, cause.Error()
 			faults = append(faults, m.keep.KeepResource(ctx, r))
-		} // else: the intent stays open until a sweep has looked late enough
-	}
-	for _, s := range found {
-		faults = append(faults, m.remove(ctx, at, m.resource(at, s)))
+		}
 	}
 	return errors.Join(faults...)
 }
 
-// Sweep deletes every snapshot of this installation in a place whose scan is not running, and settles the open resources given.
-// It returns what it deleted.
-func (m *Maker) Sweep(ctx context.Context, at Place, open []run.Resource, running func(scanID string) bool) (deleted []run.Resource, err error) {
-	found, err := m.ours(ctx, at, "")
-	if err != nil {
-		return nil, err
+// end deletes the snapshots found and those that only rows know, and keeps how each row ended. A request that was repeated because its
+// answer was lost makes a volume's snapshot twice: a row is Deleted only when all of its volume's are.
+func (m *Maker) end(ctx context.Context, at Place, rows []run.Resource, found []types.Snapshot) (deleted []run.Resource, err error) {
+	for _, s := range found { // found by the tag alone: the row was lost with an older database, or has been settled
+		if !slices.ContainsFunc(rows, func(r run.Resource) bool { return isOf(s, r) }) {
+			rows = append(rows, m.resource(at, s))
+		}
 	}
 	var faults []error
-	for _, s := range found {
-		r := m.resource(at, s)
-		if running(r.ScanID) {
+	for _, r := range rows {
+		var ids []string
+		for _, s := range found {
+			if isOf(s, r) {
+				ids = append(ids, aws.ToString(s.SnapshotId))
+			}
+		}
+		if len(ids) == 0 && r.ID == "" {
+			if m.clock.Now().Sub(r.CreatedAt) > settle { // else the intent stays open until a sweep has looked late enough
+				r.State, r.Detail, r.DeletedAt = run.Deleted, "never made", m.clock.Now()
+				faults = append(faults, m.keep.KeepResource(ctx, r))
+			}
 			continue
 		}
-		if err := m.remove(ctx, at, r); err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		deleted = append(deleted, r)
-	}
-	for _, r := range open {
-		seen := slices.ContainsFunc(found, func(s types.Snapshot) bool { return aws.ToString(s.SnapshotId) == r.ID })
-		switch {
-		case running(r.ScanID), seen, r.State == run.Deleted:
-		case r.ID != "":
-			faults = append(faults, m.removeByID(ctx, at, r))
-		case m.clock.Now().Sub(r.CreatedAt) > settle:
-			r.State, r.Detail, r.DeletedAt = run.Deleted, "never made, or found and deleted by its tag", m.clock.Now()
-			faults = append(faults, m.keep.KeepResource(ctx, r))
-		}
+		gone, err := m.endOne(ctx, at, r, ids)
+		deleted = append(deleted, gone...)
+		faults = append(faults, err)
 	}
 	return deleted, errors.Join(faults...)
+}
+
+// isOf reports whether a snapshot is what a row is about.
+func isOf(s types.Snapshot, r run.Resource) bool {
+	return aws.ToString(s.SnapshotId) == r.ID || tagOf(s, run.TagScan) == r.ScanID && aws.ToString(s.VolumeId) == r.Of
+}
+
+// endOne deletes all snapshots of one row: ids, which the tag's search found, and the row's own if that search did not show it (yet).
+func (m *Maker) endOne(ctx context.Context, at Place, r run.Resource, ids []string) (gone []run.Resource, err error) {
+	detail, left := "", run.Resource{}
+	note := func(id string, e error) {
+		one := r
+		one.ID = id
+		if e != nil {
+			err = errors.Join(err, fmt.Errorf("delete snapshot %s in %s/%s: %w", id, at.Account, at.Region, e))
+			one.State, one.Detail = run.Stuck, e.Error()
+			left = one
+			return
+		}
+		one.State, one.DeletedAt = run.Deleted, m.clock.Now()
+		gone = append(gone, one)
+	}
+	if r.ID != "" && !slices.Contains(ids, r.ID) {
+		there, e := m.mayDelete(ctx, at, r.ID)
+		switch {
+		case e == nil && there:
+			ids = append(ids, r.ID)
+		case e == nil:
+			detail = "was gone already"
+		default:
+			note(r.ID, e)
+		}
+	}
+	for _, id := range ids {
+		note(id, m.remove(ctx, at, id))
+	}
+	if left.ID != "" {
+		learned := left
+		learned.State, learned.Detail = run.Created, "" // its ID, if only the tag told it
+		if e := m.keep.KeepResource(ctx, learned); e != nil {
+			return gone, errors.Join(err, e)
+		}
+		return gone, errors.Join(err, m.keep.KeepResource(ctx, left))
+	}
+	if n := len(gone); n > 0 {
+		r.ID = gone[n-1].ID
+	}
+	r.State, r.Detail, r.DeletedAt = run.Deleted, detail, m.clock.Now()
+	return gone, m.keep.KeepResource(ctx, r)
 }
 
 func (m *Maker) resource(at Place, s types.Snapshot) run.Resource {
@@ -119,34 +184,32 @@ func (m *Maker) ours(ctx context.Context, at Place, scanID string) ([]types.Snap
 	}
 }
 
-// removeByID deletes a snapshot that we know by its id only, after making sure that it carries our tag.
-func (m *Maker) removeByID(ctx context.Context, at Place, r run.Resource) error {
-	out, err := m.api.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{r.ID}}, at.Call...)
+// errNotOurs is why a snapshot that was ours once is left alone.
+var errNotOurs = errors.New("it does not carry this installation's tag any more, so it is left alone")
+
+// mayDelete asks for a snapshot that is known by its ID only: whether it is there, and errNotOurs if it does not carry our tag.
+func (m *Maker) mayDelete(ctx context.Context, at Place, id string) (there bool, err error) {
+	out, err := m.api.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}}, at.Call...)
 	switch {
 	case notFound(err):
-		r.State, r.Detail, r.DeletedAt = run.Deleted, "was gone already", m.clock.Now()
-		return m.keep.KeepResource(ctx, r)
+		return false, nil
 	case err != nil:
-		return m.stuck(ctx, r, err)
-	case len(out.Snapshots) != 1 || tagOf(out.Snapshots[0], run.TagInstallation) != m.installation:
-		return m.stuck(ctx, r, errors.New("it does not carry this installation's tag any more, so it is left alone"))
+		return false, err
+	case len(out.Snapshots) == 0:
+		return false, nil
+	case len(out.Snapshots) != 1 || aws.ToString(out.Snapshots[0].SnapshotId) != id || tagOf(out.Snapshots[0], run.TagInstallation) != m.installation:
+		return false, errNotOurs
 	}
-	return m.remove(ctx, at, r)
+	return true, nil
 }
 
-func (m *Maker) remove(ctx context.Context, at Place, r run.Resource) error {
-	_, err := m.api.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: &r.ID}, at.Call...)
-	if err != nil && !notFound(err) {
-		return m.stuck(ctx, r, err)
+// remove deletes a snapshot that was seen to carry our tag. One that is gone already is no fault.
+func (m *Maker) remove(ctx context.Context, at Place, id string) error {
+	_, err := m.api.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: &id}, at.Call...)
+	if notFound(err) {
+		return nil
 	}
-	r.State, r.Detail, r.DeletedAt = run.Deleted, "", m.clock.Now()
-	return m.keep.KeepResource(ctx, r)
-}
-
-func (m *Maker) stuck(ctx context.Context, r run.Resource, cause error) error {
-	r.State, r.Detail = run.Stuck, cause.Error()
-	cause = fmt.Errorf("delete snapshot %s in %s/%s: %w", r.ID, r.Account, r.Region, cause)
-	return errors.Join(cause, m.keep.KeepResource(ctx, r))
+	return err
 }
 
 func tagOf(s types.Snapshot, key string) string {

@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"hinomi/internal/api"
+	"hinomi/internal/auth"
+	"hinomi/internal/connector"
+	"hinomi/internal/evaluate/rule/tag"
+	"hinomi/internal/job"
+	"hinomi/internal/secret"
+	"hinomi/internal/source/aws/live"
+	"hinomi/internal/store"
+)
+
+// actions makes the app the API's Actions: the same use cases, in the API's words.
+type actions struct{ *App }
+
+// AddConnector implements api.ConnectorActions.
+func (a actions) AddConnector(ctx context.Context, by auth.Principal, c connector.Connector, key secret.Text) (connector.Connector, []string, error) {
+	added, err := a.App.AddConnector(ctx, by, c, key)
+	return added.Connector, added.Warnings, err
+}
+
+// TestConnector implements api.ConnectorActions.
+func (a actions) TestConnector(ctx context.Context, by auth.Principal, idOrName string) ([]api.Check, error) {
+	checks, err := a.App.TestConnector(ctx, by, idOrName)
+	out := make([]api.Check, 0, len(checks))
+	for _, c := range checks {
+		out = append(out, api.Check{
+			Action: c.Action, Use: c.Use, Required: c.Required, Verdict: string(c.Verdict), OK: live.OK([]live.Check{c}), Detail: c.Detail,
+		})
+	}
+	return out, err
+}
+
+// EditUser stores a user's role, scope and whether it is disabled.
+func (a *App) EditUser(ctx context.Context, by auth.Principal, u auth.User) error {
+	if err := allow(by, auth.WriteUsers, ""); err != nil {
+		return err
+	}
+	return a.db.InTx(ctx, func(ctx context.Context) error {
+		if err := a.db.UpdateUser(ctx, u); err != nil {
+			return err
+		}
+		return a.audit(ctx, by, "user.edit", "user "+u.ID, "", string(u.Role))
+	})
+}
+
+// CancelJob cancels a job that waits or runs.
+func (a *App) CancelJob(ctx context.Context, by auth.Principal, id string) error {
+	if err := allow(by, auth.CancelJobs, ""); err != nil {
+		return err
+	}
+	if err := a.db.Jobs().Cancel(ctx, id); err != nil {
+		return err
+	}
+	return a.audit(ctx, by, "job.cancel", "job "+id, "", "")
+}
+
+// Handler returns the HTTP interface.
+func (a *App) Handler(ctx context.Context, o HandlerOptions) (http.Handler, error) {
+	installation, err := a.db.InstallationID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Store: a.db, Actions: actions{a}, Installation: installation, Version: Version, Commit: Commit, Now: a.now, Log: a.log,
+		HTTPS: o.HTTPS, OpenMetrics: o.OpenMetrics, AWSCalls: a.awsCalls, Refusals: refusals(),
+		Ready: []api.Readiness{{Name: "advisories", Check: func(context.Context) error { return a.haveAdvisories() }}},
+	})
+}
+
+// HandlerOptions say how the interface is reached.
+type HandlerOptions struct {
+	HTTPS       bool // clients come by https
+	OpenMetrics bool // /metrics without authentication, to this machine only
+}
+
+func (a *App) awsCalls() []api.Calls {
+	totals := a.clients.Totals()
+	out := make([]api.Calls, 0, len(totals))
+	for _, t := range totals {
+		out = append(out, api.Calls{Service: t.Service, API: t.API, Calls: t.Calls, Throttled: t.Throttled, Failed: t.Failed})
+	}
+	return out
+}
+
+// refusals lists the errors that are the caller's affair, with their HTTP status and what to do next.
+func refusals() []api.Refusal {
+	return []api.Refusal{
+		{Err: ErrForbidden, Status: http.StatusForbidden, Hint: "ask an administrator for the permission"},
+		{Err: connector.ErrInvalid, Status: http.StatusUnprocessableEntity, Hint: "correct the fields that the error names"},
+		{Err: ErrReadOnly, Status: http.StatusConflict, Hint: "allow the connector snapshot-volumes"},
+		{Err: store.ErrBaseAccount, Status: http.StatusConflict, Hint: "remove the base account of this type first"},
+		{Err: store.ErrExternalID, Status: http.StatusUnprocessableEntity, Hint: "leave the external ID out: one is made"},
+		{Err: store.ErrLastAdministrator, Status: http.StatusConflict, Hint: "make another administrator first"},
+		{Err: store.ErrNoKey, Status: http.StatusServiceUnavailable, Hint: "configure a sealing key"},
+		{Err: auth.ErrPassword, Status: http.StatusUnprocessableEntity, Hint: "choose a password of 15 to 1,024 bytes"},
+		{Err: job.ErrNotFound, Status: http.StatusNotFound, Hint: "list the jobs"},
+		{Err: errTagRule, Status: http.StatusUnprocessableEntity, Hint: "correct the rule at the place that the error names"},
+	}
+}
+
+// errTagRule marks a dynamic tag's rule that does not compile.
+var errTagRule = errors.New("rule refused")
+
+// tagFault marks a compiler's error as the caller's affair.
+func tagFault(err error) error {
+	var e *tag.Error
+	if errors.As(err, &e) {
+		return errors.Join(errTagRule, err)
+	}
+	return err
+}

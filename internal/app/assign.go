@@ -1,0 +1,174 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"hinomi/internal/asset"
+	"hinomi/internal/auth"
+	"hinomi/internal/connector"
+	"hinomi/internal/evaluate/reach"
+	"hinomi/internal/evaluate/rule/activation"
+	"hinomi/internal/evaluate/rule/tag"
+	"hinomi/internal/snapshot"
+	"hinomi/internal/store"
+)
+
+// assign gives the assets of a world their dynamic tags and decides for which modules they are activated.
+func (a *App) assign(ctx context.Context, world *snapshot.Snapshot, _ []string) error {
+	if err := a.assignTags(ctx, world); err != nil {
+		return err
+	}
+	if err := a.assignModules(ctx, world); err != nil {
+		return err
+	}
+	return a.assignCoverage(ctx, world)
+}
+
+// assignTags evaluates every dynamic tag's rule. An asset about which a rule could not be evaluated keeps the tag as it was.
+func (a *App) assignTags(ctx context.Context, world *snapshot.Snapshot) error {
+	rules, err := a.db.TagRules(ctx)
+	if err != nil || len(rules) == 0 {
+		return err
+	}
+	facts, err := a.tagFacts(ctx, world)
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		set, err := tag.Compile([]asset.TagRule{{ID: r.ID, Tag: r.Tag, Expression: r.Expression, Enabled: r.Enabled}})
+		if err != nil {
+			return err
+		}
+		tags, faults := set.Eval(world, facts, a.now())
+		var refs []asset.Ref
+		for ref := range tags {
+			refs = append(refs, ref)
+		}
+		kept, err := a.keptTags(ctx, r, faults)
+		if err != nil {
+			return err
+		}
+		if len(faults) > 0 {
+			a.log.WarnContext(ctx, "tag rule not evaluated on some assets", slog.String("rule", r.Name), slog.Int("assets", len(faults)), slog.Any("first", faults[0].Err))
+		}
+		if _, err := a.db.SetRuleTags(ctx, r, append(refs, kept...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptTags returns the assets that have a rule's tag already and about which the rule could not be evaluated now.
+func (a *App) keptTags(ctx context.Context, r store.TagRule, faults []tag.Fault) ([]asset.Ref, error) {
+	var out []asset.Ref
+	for _, f := range faults {
+		v, err := a.db.Asset(ctx, auth.Everything(), f.Ref)
+		if err != nil {
+			return nil, fmt.Errorf("tags of %s: %w", f.Ref, err)
+		}
+		for _, t := range v.OurTags {
+			if t.Origin == r.ID && t.Tag == r.Tag {
+				out = append(out, f.Ref)
+			}
+		}
+	}
+	return out, nil
+}
+
+// tagFacts gathers what rules may ask beside the asset itself.
+func (a *App) tagFacts(ctx context.Context, world *snapshot.Snapshot) (tag.Facts, error) {
+	ports := map[asset.Ref][]int64{}
+	for _, e := range reach.FromInternet(world) {
+		if e.Verdict != reach.Reachable {
+			continue
+		}
+		for _, p := range e.Ports {
+			for n := int64(p.From); n <= int64(p.To) && len(ports[e.Ref()]) < 65536; n++ {
+				ports[e.Ref()] = append(ports[e.Ref()], n)
+			}
+		}
+	}
+	vulnerable, err := a.vulnerabilities(ctx)
+	if err != nil {
+		return tag.Facts{}, err
+	}
+	return tag.Facts{
+		OpenPorts:       func(r asset.Ref) []int64 { return ports[r] },
+		Vulnerabilities: func(r asset.Ref) []string { return vulnerable[r] },
+	}, nil
+}
+
+// assignModules decides the activation of every instance.
+func (a *App) assignModules(ctx context.Context, world *snapshot.Snapshot) error {
+	automatic, err := a.automaticModules(ctx)
+	if err != nil {
+		return err
+	}
+	policy, err := a.activationPolicy(ctx)
+	if err != nil {
+		return err
+	}
+	var list []store.AssetActivation
+	for i := range snapshot.All[asset.Instance](world) {
+		// Decisions by hand stand in the store and win there; the end of the instance wins over them here.
+		for _, d := range activation.Decide(policy, i, automatic(i.Account), nil) {
+			list = append(list, store.AssetActivation{Ref: asset.RefOf(i), Activation: store.Activation{Module: d.Module, Active: d.Active, Reason: d.Why}})
+		}
+	}
+	_, err = a.db.SetActivations(ctx, list)
+	return err
+}
+
+// automaticModules returns the modules that the connectors of an account activate. An account that no connector reads (a dump) has all.
+func (a *App) automaticModules(ctx context.Context) (func(account string) []connector.Module, error) {
+	byAccount := map[string][]connector.Module{}
+	err := a.eachConnector(ctx, auth.Everything(), func(c *connector.Connector) error {
+		byAccount[c.Account] = append(byAccount[c.Account], c.Modules...)
+		return nil
+	})
+	return func(account string) []connector.Module {
+		if m, ok := byAccount[account]; ok {
+			return m
+		}
+		return connector.Modules()
+	}, err
+}
+
+// eachConnector calls do for every connector in a scope.
+func (a *App) eachConnector(ctx context.Context, s auth.Scope, do func(*connector.Connector) error) error {
+	for from := ""; ; {
+		page, next, err := a.db.Connectors(ctx, s, from, 200)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			if err := do(&page[i]); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		from = next
+	}
+}
+
+// selected returns which assets are activated for a module.
+func (a *App) selected(ctx context.Context, m connector.Module) (func(asset.Ref) bool, error) {
+	active := map[asset.Ref]bool{}
+	for from := ""; ; {
+		page, next, err := a.db.Assets(ctx, auth.Everything(), store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Module: m}, from, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range page {
+			active[asset.RefOf(v.Asset)] = true
+		}
+		if next == "" {
+			return func(r asset.Ref) bool { return active[r] }, nil
+		}
+		from = next
+	}
+}

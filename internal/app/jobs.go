@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"hinomi/internal/auth"
+	"hinomi/internal/connector"
+	"hinomi/internal/coverage"
+	"hinomi/internal/job"
+	"hinomi/internal/run"
+	"hinomi/internal/store"
+)
+
+// The kinds of jobs. A kind, once released, never changes its name.
+const (
+	jobSync  = "sync"
+	jobScan  = "scan"
+	jobSweep = "sweep"
+	jobFeeds = "feeds"
+	jobDue   = "due"
+	jobScans = "scans"
+	jobTidy  = "tidy"
+)
+
+func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
+
+// handlers lists what a worker does: one line each.
+func (a *App) handlers() map[string]job.Handler {
+	return map[string]job.Handler{
+		jobSync:  a.doSync,
+		jobScan:  a.doScan,
+		jobSweep: a.doSweep,
+		jobFeeds: a.doFeeds,
+		jobDue:   a.doDue,
+		jobScans: a.doScans,
+		jobTidy:  a.doTidy,
+	}
+}
+
+// doSync reads a connector. A sync whose process died starts again under the same ID.
+func (a *App) doSync(ctx context.Context, j *job.Job) error {
+	var args syncArgs
+	if err := j.Args(&args); err != nil {
+		return err
+	}
+	s, err := a.db.Sync(ctx, auth.Everything(), args.SyncID)
+	if isNotFound(err) {
+		return nil // its connector was removed
+	}
+	if err != nil {
+		return err
+	}
+	if s.State == connector.FinishedSuccess || s.State == connector.FinishedErrors {
+		return nil
+	}
+	c, err := a.db.Connector(ctx, auth.Everything(), args.Connector)
+	if err != nil {
+		return job.Permanent(err)
+	}
+	_, err = a.runSync(ctx, &c, s)
+	if err != nil {
+		return err
+	}
+	if c.Organization.Enroll {
+		return a.queueDue(ctx) // accounts that were enrolled just now are due at once
+	}
+	return nil
+}
+
+// doScan scans an instance. A scan that a process died in the middle of is marked failed, its snapshots are deleted, and another is queued.
+func (a *App) doScan(ctx context.Context, j *job.Job) error {
+	var args scanArgs
+	if err := j.Args(&args); err != nil {
+		return err
+	}
+	s, err := a.db.Scan(ctx, auth.Everything(), args.ScanID)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if s.State != run.Queued {
+		return a.afterInterruption(ctx, s, j.Last)
+	}
+	err = a.runScan(ctx, s)
+	if errors.Is(context.Cause(ctx), job.ErrStopping) {
+		return errors.Join(err, a.scanAgain(context.WithoutCancel(ctx), s))
+	}
+	return err
+}
+
+// afterInterruption deletes what a scan may have left, and queues another scan if this one never came to its end.
+func (a *App) afterInterruption(ctx context.Context, s run.Scan, last bool) error {
+	m, at, _, err := a.maker(ctx, s.Connector, s.Instance)
+	if err == nil {
+		err = a.release(ctx, m, at, s)
+	}
+	if err != nil && !last {
+		return fmt.Errorf("clean up after scan %s: %w", s.ID, err)
+	}
+	if s.State != run.Running {
+		return err
+	}
+	if ferr := a.failScan(ctx, s, coverage.InternalError, errors.New("the process ended in the middle of the scan; its snapshots were deleted and the scan queued again")); ferr != nil {
+		return errors.Join(err, ferr)
+	}
+	return errors.Join(err, a.scanAgain(ctx, s))
+}
+
+// maxInterruptions is how often a scan that died with its process is queued again: a disk that kills the process must not do so for ever.
+const maxInterruptions = 3
+
+// scanAgain queues another scan of the same instance.
+func (a *App) scanAgain(ctx context.Context, s run.Scan) error {
+	if s.Attempts >= maxInterruptions {
+		return nil
+	}
+	return a.db.InTx(ctx, func(ctx context.Context) error {
+		n, err := a.db.CreateScan(ctx, run.Scan{Connector: s.Connector, Instance: s.Instance, State: run.Queued, Attempts: s.Attempts})
+		if err != nil {
+			return err
+		}
+		_, err = a.db.Enqueue(ctx, job.Spec{Kind: jobScan, Key: n.ID, Args: scanArgs{n.ID}})
+		return err
+	})
+}
+
+func (a *App) doSweep(ctx context.Context, _ *job.Job) error {
+	out, err := a.Sweep(ctx, auth.System())
+	if err != nil {
+		return err
+	}
+	if len(out.Faults) > 0 {
+		return fmt.Errorf("sweep: %v", out.Faults)
+	}
+	return nil
+}
+
+// doDue queues a sync for every connector whose time has come.
+func (a *App) doDue(ctx context.Context, _ *job.Job) error { return a.queueDue(ctx) }
+
+func (a *App) queueDue(ctx context.Context) error {
+	due, err := a.db.DueConnectors(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range due {
+		c := &due[i]
+		err := a.db.InTx(ctx, func(ctx context.Context) error {
+			if last, err := a.db.LastSync(ctx, auth.Everything(), c.ID); err == nil && (last.State == connector.Queued || last.State == connector.Running) {
+				return nil
+			}
+			_, err := a.queueSync(ctx, c)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("queue the sync of connector %s: %w", c.Name, err)
+		}
+	}
+	return nil
+}

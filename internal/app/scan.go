@@ -1,0 +1,252 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	snapshots "hinomi/internal/action/ebs"
+	"hinomi/internal/asset"
+	"hinomi/internal/auth"
+	"hinomi/internal/awsclient"
+	"hinomi/internal/connector"
+	"hinomi/internal/coverage"
+	"hinomi/internal/inventory"
+	"hinomi/internal/job"
+	"hinomi/internal/pipeline"
+	"hinomi/internal/run"
+	"hinomi/internal/source/disk"
+	"hinomi/internal/source/disk/ebs"
+	"hinomi/internal/store"
+)
+
+// scanArgs are the arguments of a scan job.
+type scanArgs struct {
+	ScanID string `json:"scanId"`
+}
+
+// ErrReadOnly is returned where a connector does not allow the snapshots that an agentless scan needs.
+var ErrReadOnly = errors.New("its connector is read-only")
+
+// ScanInstance queues an agentless scan of an instance; one that waits or runs already is returned instead of a second.
+func (a *App) ScanInstance(ctx context.Context, by auth.Principal, ref asset.Ref) (run.Scan, error) {
+	s, err := a.newScan(ctx, by, ref)
+	if err != nil {
+		return s, err
+	}
+	err = a.db.InTx(ctx, func(ctx context.Context) error {
+		alive := store.ScanFilter{States: []run.State{run.Queued, run.Running}, Instances: []string{ref.ID}}
+		if list, _, err := a.db.Scans(ctx, auth.Everything(), alive, "", 1); err != nil || len(list) > 0 {
+			if len(list) > 0 {
+				s = list[0] // it waits or runs already
+			}
+			return err
+		}
+		if s, err = a.db.CreateScan(ctx, s); err != nil {
+			return err
+		}
+		if _, err := a.db.Enqueue(ctx, job.Spec{Kind: jobScan, Key: s.ID, Args: scanArgs{s.ID}}); err != nil {
+			return err
+		}
+		return a.audit(ctx, by, "scan.start", "scan "+s.ID, ref.Account, ref.ID)
+	})
+	return s, err
+}
+
+// newScan checks that an instance can be scanned and returns the scan to be stored.
+func (a *App) newScan(ctx context.Context, by auth.Principal, ref asset.Ref) (run.Scan, error) {
+	if err := allow(by, auth.RunScan, ref.Account); err != nil {
+		return run.Scan{}, err
+	}
+	v, err := a.db.Asset(ctx, by.Scope, ref)
+	if err != nil {
+		return run.Scan{}, err
+	}
+	i, ok := v.Asset.(*asset.Instance)
+	if !ok {
+		return run.Scan{}, fmt.Errorf("%s is a %s, not an instance", ref.ID, ref.Kind)
+	}
+	if !v.GoneAt.IsZero() || i.State == "terminated" || i.State == "shutting-down" {
+		return run.Scan{}, fmt.Errorf("instance %s is gone or terminated", ref.ID)
+	}
+	c, err := a.connectorOf(ctx, ref.Account)
+	if err != nil {
+		return run.Scan{}, err
+	}
+	if !c.May(connector.SnapshotVolumes) {
+		return run.Scan{}, fmt.Errorf("scan of %s: %w: hinomi connector edit %s --allow snapshot-volumes", ref.ID, ErrReadOnly, c.Name)
+	}
+	return run.Scan{Connector: c.ID, Instance: ref, State: run.Queued}, nil
+}
+
+// connectorOf returns the connector that reads an account: an enabled one that may make snapshots, if there is one.
+func (a *App) connectorOf(ctx context.Context, account string) (connector.Connector, error) {
+	var best *connector.Connector
+	err := a.eachConnector(ctx, auth.Everything(), func(c *connector.Connector) error {
+		if c.Account != account {
+			return nil
+		}
+		if best == nil || !best.May(connector.SnapshotVolumes) && c.May(connector.SnapshotVolumes) || !best.Enabled && c.Enabled {
+			kept := *c
+			best = &kept
+		}
+		return nil
+	})
+	if err == nil && best == nil {
+		err = fmt.Errorf("no connector reads account %s: %w", account, store.ErrNotFound)
+	}
+	if err != nil {
+		return connector.Connector{}, err
+	}
+	return *best, nil
+}
+
+// runScan does an agentless scan: snapshot, read, delete, whatever happens. The end is stored in every case; the error returned is one
+// after which another attempt may help.
+func (a *App) runScan(ctx context.Context, s run.Scan) error {
+	maker, at, session, err := a.maker(ctx, s.Connector, s.Instance)
+	if err != nil {
+		return a.failScan(ctx, s, coverage.InternalError, err)
+	}
+	s.State, s.StartedAt, s.Attempts = run.Running, a.now(), s.Attempts+1
+	if err := a.db.PutScan(ctx, s); err != nil {
+		return err
+	}
+	before := session.Calls()
+	inv, name, bytes, err := a.captureAndRead(ctx, maker, at, session, s)
+	released := a.release(ctx, maker, at, s)
+	s.Calls, s.Bytes = session.Calls()-before, bytes
+	if err != nil {
+		reason := coverage.InternalError
+		if f := session.Classify(err); f.Class == awsclient.Denied {
+			reason, err = coverage.AccessDenied, fmt.Errorf("%w: %s", err, f.Advice)
+		}
+		return errors.Join(a.failScan(ctx, s, reason, err), released)
+	}
+	if _, err := a.line().Inspect(ctx, s.Instance, name, inv, pipeline.Cost{Calls: s.Calls, Bytes: s.Bytes}); err != nil {
+		return errors.Join(a.failScan(ctx, s, coverage.InternalError, err), released)
+	}
+	s.State, s.Reason, s.EndedAt = run.Finished, "", a.now()
+	return errors.Join(a.db.PutScan(ctx, s), released)
+}
+
+// captureAndRead makes the snapshots and reads the inventory from them.
+func (a *App) captureAndRead(ctx context.Context, m *snapshots.Maker, at snapshots.Place, session *awsclient.Session, s run.Scan,
+) (inv *inventory.Inventory, name string, bytes int64, err error) {
+	v, err := a.db.Asset(ctx, auth.Everything(), s.Instance)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	i, ok := v.Asset.(*asset.Instance)
+	if !ok {
+		return nil, "", 0, fmt.Errorf("%s is not an instance", s.Instance)
+	}
+	a.cfg.Progress(pipeline.Step{Stage: "snapshot", What: i.ID})
+	taken := a.now()
+	made, err := m.Capture(ctx, at, s.ID, i)
+	if err != nil {
+		return nil, i.Name(), 0, err
+	}
+	var devices []*ebs.Device
+	var disks []*disk.Disk
+	defer func() {
+		for _, d := range devices {
+			bytes += d.Counters().Bytes
+		}
+	}()
+	for _, c := range made {
+		dev, err := ebs.Open(ctx, session.EBS(at.Region), c.Resource.ID, ebs.Options{Now: a.now, CacheBytes: readCache})
+		if err != nil {
+			return nil, i.Name(), 0, err
+		}
+		devices = append(devices, dev)
+		d, err := disk.Open(dev, disk.Options{Name: c.Device})
+		if err != nil {
+			return nil, i.Name(), 0, fmt.Errorf("read %s of %s: %w", c.Resource.ID, c.Resource.Of, err)
+		}
+		disks = append(disks, d)
+	}
+	inv, err = a.readDisks(ctx, disks, a.extractOptions(inventory.Agentless, s.ID))
+	if err != nil {
+		return nil, i.Name(), 0, err
+	}
+	inv.ReadAt = taken // the evidence is as old as the snapshot
+	return inv, i.Name(), 0, nil
+}
+
+// releaseTime is what is left for deleting snapshots after a scan was cancelled or its process told to stop.
+const releaseTime = 60 * time.Second
+
+// release deletes what a scan made, even if its context has ended.
+func (a *App) release(ctx context.Context, m *snapshots.Maker, at snapshots.Place, s run.Scan) error {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer done()
+	kept, err := a.db.Scan(ctx, auth.Everything(), s.ID)
+	if err != nil {
+		return err
+	}
+	if err := m.Release(ctx, at, s.ID, kept.Resources); err != nil {
+		a.log.WarnContext(ctx, "snapshots not deleted yet, the sweep goes on", slog.String("scan_id", s.ID), slog.Any("err", err))
+		return fmt.Errorf("release scan %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+// failScan stores that a scan failed and why, on the scan and in the instance's coverage.
+func (a *App) failScan(ctx context.Context, s run.Scan, reason coverage.Reason, cause error) error {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer done()
+	s.State, s.Reason, s.EndedAt = run.Failed, cause.Error(), a.now()
+	a.log.WarnContext(ctx, "scan failed", slog.String("scan_id", s.ID), slog.String("instance", s.Instance.ID), slog.Any("err", cause))
+	return errors.Join(a.db.PutScan(ctx, s), keeper{a.db}.KeepCoverage(ctx, []coverage.Coverage{{
+		Resource: s.Instance, Scan: coverage.PackageScan, Status: coverage.Active, Reason: reason, Detail: cause.Error(), Mode: "EC2_AGENTLESS",
+	}}))
+}
+
+// maker returns who makes and removes snapshots in the account of a connector.
+func (a *App) maker(ctx context.Context, connectorID string, ref asset.Ref) (*snapshots.Maker, snapshots.Place, *awsclient.Session, error) {
+	at := snapshots.Place{Account: ref.Account, Region: ref.Region, Connector: connectorID}
+	c, err := a.db.Connector(ctx, auth.Everything(), connectorID)
+	if err != nil {
+		return nil, at, nil, fmt.Errorf("connector of the scan: %w", err)
+	}
+	if !c.May(connector.SnapshotVolumes) {
+		return nil, at, nil, fmt.Errorf("connector %s: %w", c.Name, ErrReadOnly)
+	}
+	session, err := a.session(ctx, &c)
+	if err != nil {
+		return nil, at, nil, err
+	}
+	installation, err := a.db.InstallationID(ctx)
+	if err != nil {
+		return nil, at, nil, err
+	}
+	m, err := snapshots.New(session.EC2(ref.Region), keeper{a.db}, snapshots.Clock{Now: a.now, Sleep: a.cfg.Sleep}, installation)
+	return m, at, session, err
+}
+
+var _ snapshots.API = (*ec2.Client)(nil)
+
+// ScanNow scans an instance in this process and returns when the scan has ended. What went wrong in the account is the scan's reason.
+func (a *App) ScanNow(ctx context.Context, by auth.Principal, ref asset.Ref) (run.Scan, error) {
+	s, err := a.newScan(ctx, by, ref)
+	if err != nil {
+		return s, err
+	}
+	err = a.db.InTx(ctx, func(ctx context.Context) error {
+		if s, err = a.db.CreateScan(ctx, s); err != nil {
+			return err
+		}
+		return a.audit(ctx, by, "scan.start", "scan "+s.ID, ref.Account, ref.ID)
+	})
+	if err != nil {
+		return s, err
+	}
+	failed := a.runScan(ctx, s)
+	ended, err := a.db.Scan(context.WithoutCancel(ctx), auth.Everything(), s.ID)
+	return ended, errors.Join(failed, err)
+}

@@ -1,0 +1,270 @@
+package app
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"hinomi/internal/awsclient"
+	"hinomi/internal/connector"
+	"hinomi/internal/inventory"
+	"hinomi/internal/pipeline"
+	"hinomi/internal/source/disk"
+	"hinomi/internal/source/disk/ebs"
+	"hinomi/internal/source/extract"
+	"hinomi/internal/source/sbom"
+)
+
+// Scanned is the outcome of scanning one target without an installation.
+type Scanned struct {
+	Target    string               `json:"target"`
+	Kind      string               `json:"kind"` // host, folder, image, sbom, snapshot
+	Inventory *inventory.Inventory `json:"inventory"`
+	Matched   pipeline.Matched     `json:"-"`
+	Cost      pipeline.Cost        `json:"cost"`
+}
+
+// TargetOptions say how a target is read.
+type TargetOptions struct {
+	Region string // of ebs:snap-…
+	Kernel string // uname -r of the live host, for "/"
+}
+
+// maxUnpacked bounds a compressed image: 1 TiB of zeros packs to a gigabyte, and nobody keeps such a file by accident.
+const maxUnpacked = 64 << 30
+
+// ErrTarget marks a target that is none of those that can be scanned.
+var ErrTarget = errors.New("not a folder, a disk image, an SBOM or ebs:snap-…")
+
+// ReadTarget reads the inventory of a target: "/" or a folder, a raw disk image (also gzip), an SBOM or lock file, ebs:snap-….
+func (c Config) ReadTarget(ctx context.Context, target string, o TargetOptions) (*Scanned, error) {
+	a := &App{cfg: c, log: c.Log, now: c.Now}
+	if a.cfg.Progress == nil {
+		a.cfg.Progress = func(pipeline.Step) {}
+	}
+	if id, ok := strings.CutPrefix(target, "ebs:"); ok {
+		return a.readSnapshot(ctx, id, o)
+	}
+	info, err := os.Stat(target)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTarget, err)
+	}
+	if info.IsDir() {
+		return a.readFolder(ctx, target, o)
+	}
+	if strings.HasSuffix(target, ".gz") {
+		return a.readPacked(ctx, target)
+	}
+	text, err := looksLikeText(target)
+	if err != nil {
+		return nil, err
+	}
+	if text {
+		return a.readSBOM(target)
+	}
+	return a.readImage(ctx, target)
+}
+
+func (a *App) extractOptions(method inventory.Method, source string) extract.Options {
+	return extract.Options{Method: method, Source: source, Now: a.now, Logger: a.log, OnProgress: func(files int, path string) {
+		a.cfg.Progress(pipeline.Step{Stage: "files", Done: files, What: path})
+	}}
+}
+
+func (a *App) logStats(ctx context.Context, source string, s extract.Stats) {
+	a.log.InfoContext(ctx, "inventory read", slog.String("source", source), slog.Int64("files", s.Files), slog.Int64("opened", s.Opened),
+		slog.Int64("bytes", s.BytesRead), slog.Duration("took", s.Elapsed))
+}
+
+func (a *App) readFolder(ctx context.Context, dir string, o TargetOptions) (*Scanned, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(abs)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	defer root.Close() //nolint:errcheck // only read
+	opts := a.extractOptions(inventory.Host, abs)
+	kind := "folder"
+	if abs == "/" {
+		kind, opts.RunningKernel = "host", o.Kernel
+	}
+	inv, err := a.readTree(ctx, root.FS(), opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Scanned{Target: dir, Kind: kind, Inventory: inv}, nil
+}
+
+func (a *App) readImage(ctx context.Context, path string) (*Scanned, error) {
+	img, err := disk.OpenImage(path)
+	if err != nil {
+		return nil, fmt.Errorf("open image %s: %w", path, err)
+	}
+	defer img.Close() //nolint:errcheck // only read
+	d, err := disk.Open(disk.NewCache(img, 64<<10, readCache), disk.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrTarget, err)
+	}
+	inv, err := a.readDisks(ctx, []*disk.Disk{d}, a.extractOptions(inventory.Agentless, path))
+	if err != nil {
+		return nil, fmt.Errorf("read image %s: %w", path, err)
+	}
+	return &Scanned{Target: path, Kind: "image", Inventory: inv, Cost: pipeline.Cost{Bytes: img.Size()}}, nil
+}
+
+// readPacked unpacks a gzip image to a temporary file, sparse where it holds zeros, and reads that.
+func (a *App) readPacked(ctx context.Context, path string) (*Scanned, error) {
+	tmp, err := unpack(path)
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(tmp) //nolint:errcheck // a temporary file
+	s, err := a.readImage(ctx, tmp)
+	if err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), tmp, path))
+	}
+	s.Target, s.Inventory.Source = path, path
+	return s, nil
+}
+
+// unpack writes the unpacked form of a gzip file to a temporary file and returns its name.
+func unpack(path string) (name string, err error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return "", fmt.Errorf("unpack %s: %w", path, err)
+	}
+	out, err := os.CreateTemp("", "hinomi-image-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if cerr := out.Close(); err == nil && cerr != nil {
+			err = cerr
+		}
+		if err != nil {
+			_ = os.Remove(out.Name()) // the error that led here counts
+		}
+	}()
+	if err := sparseCopy(out, z); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", path, err)
+	}
+	return out.Name(), nil
+}
+
+// sparseCopy writes a stream, leaving holes for blocks of zeros.
+func sparseCopy(out *os.File, in io.Reader) error {
+	buf := make([]byte, 64<<10)
+	var size int64
+	for {
+		n, err := fill(in, buf)
+		if n > 0 && bytes.ContainsFunc(buf[:n], func(r rune) bool { return r != 0 }) {
+			if _, err := out.WriteAt(buf[:n], size); err != nil {
+				return err
+			}
+		}
+		size += int64(n)
+		switch {
+		case size > maxUnpacked:
+			return fmt.Errorf("more than %d GiB unpacked", maxUnpacked>>30)
+		case errors.Is(err, io.EOF):
+			return out.Truncate(size)
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// fill reads until buf is full. Unlike io.ReadFull it tells a stream's end (io.EOF) from one that was cut (io.ErrUnexpectedEOF, of gzip).
+func fill(in io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var k int
+		k, err = in.Read(buf[n:])
+		n += k
+	}
+	return n, err
+}
+
+// looksLikeText reports whether a file begins with text: no zero byte in its first 4 KiB, and not empty.
+func looksLikeText(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	head := make([]byte, 4096)
+	n, err := fill(f, head)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("read %s: %w", path, err)
+	}
+	return n > 0 && !bytes.ContainsRune(head[:n], 0), nil
+}
+
+// readSBOM reads a document that says what is installed.
+func (a *App) readSBOM(path string) (*Scanned, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	inv, err := sbom.Read(filepath.Base(path), f, inventory.OS{})
+	if errors.Is(err, sbom.ErrUnknown) {
+		return nil, fmt.Errorf("%s: %w", path, ErrTarget)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	inv.ReadAt = a.now()
+	return &Scanned{Target: path, Kind: "sbom", Inventory: inv}, nil
+}
+
+// readSnapshot reads an EBS snapshot through the EBS direct APIs.
+func (a *App) readSnapshot(ctx context.Context, id string, o TargetOptions) (*Scanned, error) {
+	session, region, err := a.snapshotSession(o)
+	if err != nil {
+		return nil, err
+	}
+	dev, err := ebs.Open(ctx, session.EBS(region), id, ebs.Options{Now: a.now, CacheBytes: readCache})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, session.Classify(err))
+	}
+	d, err := disk.Open(dev, disk.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot %s: %w", id, err)
+	}
+	inv, err := a.readDisks(ctx, []*disk.Disk{d}, a.extractOptions(inventory.Agentless, id))
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot %s: %w", id, err)
+	}
+	n := dev.Counters()
+	return &Scanned{Target: "ebs:" + id, Kind: "snapshot", Inventory: inv, Cost: pipeline.Cost{Calls: int(n.Lists + n.Blocks), Bytes: n.Bytes}}, nil
+}
+
+// snapshotSession returns the session that reads a snapshot with the process's own credentials, and the region.
+func (a *App) snapshotSession(o TargetOptions) (*awsclient.Session, string, error) {
+	if o.Region == "" {
+		return nil, "", errors.New("the snapshot's region is not known: give --region or set AWS_REGION")
+	}
+	clients, err := awsclient.New(awsclient.Config{
+		Endpoint: a.cfg.Endpoint, Ambient: a.cfg.Ambient, UserAgent: a.cfg.UserAgent, Log: a.log, Now: a.now,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := clients.Session(awsclient.Who{Type: connector.TypeOfRegion(o.Region)})
+	return s, o.Region, err
+}

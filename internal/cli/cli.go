@@ -1,0 +1,148 @@
+// Package cli is the command line: it reads flags and the environment once, calls the app, and shows answers as a table, JSON, YAML or CSV.
+// Exit codes: 0 done and nothing at or above --fail-on; 1 findings at or above --fail-on; 2 an error; 3 not everything could be assessed.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"hinomi/internal/app"
+)
+
+// The exit codes.
+const (
+	exitClean       = 0
+	exitFindings    = 1
+	exitError       = 2
+	exitNotAssessed = 3
+)
+
+// command is what every verb shares: where it reads and writes, and the flags that all verbs know.
+type command struct {
+	in       io.Reader
+	out      io.Writer
+	errs     io.Writer
+	terminal bool // out is a terminal
+	colour   bool
+	width    int // columns of the terminal; 0 if out is none
+	output   string
+	verbose  bool
+	noColour bool
+	database string
+	cfg      app.Config
+	exit     int // what Run returns if there is no error
+}
+
+// Run runs one command line and returns its exit code.
+func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	c := &command{in: in, out: out, errs: errs}
+	c.look()
+	root := c.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	if err := root.ExecuteContext(ctx); err != nil {
+		c.complain(err)
+		return exitError
+	}
+	return c.exit
+}
+
+// look finds out whether a person is watching.
+func (c *command) look() {
+	f, ok := c.out.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return
+	}
+	c.terminal = true
+	if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+		c.width = w
+	}
+}
+
+// watched reports whether progress bars make sense: standard error is a terminal.
+func (c *command) watched() bool {
+	f, ok := c.errs.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func (c *command) root() *cobra.Command {
+	r := &cobra.Command{
+		Use:   "hinomi",
+		Short: "The fire lookout over Amazon EC2: what runs, what is wrong with it, who can reach it",
+		Long: `hinomi connects to AWS accounts, finds every EC2 instance, scans its disk without an agent, and says what is wrong and who can reach it.
+
+Exit codes: 0 done, no finding at or above --fail-on; 1 findings at or above --fail-on; 2 an error; 3 not everything could be assessed.`,
+		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return c.prepare() },
+	}
+	f := r.PersistentFlags()
+	f.StringVarP(&c.output, "output", "o", "table", "table, json, yaml or csv")
+	f.StringVar(&c.database, "database", "", "where the state is kept: a file, sqlite:FILE or postgres://… (HINOMI_DATABASE)")
+	f.BoolVarP(&c.verbose, "verbose", "v", false, "log what is done to standard error")
+	f.BoolVar(&c.noColour, "no-color", false, "no colours (also NO_COLOR, and whenever the output is not a terminal)")
+	r.AddGroup(&cobra.Group{ID: "start", Title: "Start here:"}, &cobra.Group{ID: "accounts", Title: "Accounts:"},
+		&cobra.Group{ID: "results", Title: "Results:"}, &cobra.Group{ID: "run", Title: "Run and keep:"})
+	for _, add := range c.verbs() {
+		r.AddCommand(add)
+	}
+	return r
+}
+
+// prepare turns flags and environment into the configuration, before any verb runs.
+func (c *command) prepare() error {
+	c.colour = c.terminal && !c.noColour && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	level := slog.LevelWarn
+	if c.verbose {
+		level = slog.LevelInfo
+	}
+	log := slog.New(tint.NewHandler(c.errs, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.colour}))
+	cfg, err := c.config(log)
+	if err != nil {
+		return err
+	}
+	c.cfg = cfg
+	return nil
+}
+
+// hint is an error with the next thing to do.
+type hint struct {
+	err  error
+	what string
+}
+
+func (h *hint) Error() string { return h.err.Error() }
+func (h *hint) Unwrap() error { return h.err }
+
+// hinted adds what to do next to an error.
+func hinted(err error, format string, a ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &hint{err, fmt.Sprintf(format, a...)}
+}
+
+// usageError is a wrong command line.
+func usageError(format string, a ...any) error {
+	return hinted(fmt.Errorf(format, a...), "see hinomi help")
+}
+
+// complain prints an error in one line, and below it what to do.
+func (c *command) complain(err error) {
+	fmt.Fprintln(c.errs, "hinomi: "+printable(strings.TrimSpace(err.Error())))
+	var h *hint
+	if errors.As(err, &h) {
+		fmt.Fprintln(c.errs, "  → "+printable(h.what))
+	}
+}

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// printable makes text from outside safe for a terminal: control characters (with them every escape sequence), bytes that are not UTF-8,
+// and the characters that turn the direction of writing are shown as \x1b, \u202e and so on.
+func printable(s string) string {
+	clean := utf8.ValidString(s) && strings.IndexFunc(s, unsafeRune) < 0
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case unsafeRune(r) && r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case unsafeRune(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// unsafeRune reports characters that change a terminal's state or hide what is written: Unicode category C, among them the bidirectional
+// controls (Unicode Technical Report 36, section 2.10), and line and paragraph separators.
+func unsafeRune(r rune) bool {
+	return unicode.Is(unicode.C, r) || r == '\u2028' || r == '\u2029'
+}
+
+// csvCell keeps a spreadsheet from taking text as a formula (OWASP, "CSV Injection"): a cell that begins with = + - @ a tab or a carriage return
+// is given a leading apostrophe, unless it is a plain number.
+func csvCell(s string) string {
+	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) || plainNumber(s) {
+		return s
+	}
+	return "'" + s
+}
+
+func plainNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	return s != "" && strings.Trim(s, "0123456789.") == "" && strings.Count(s, ".") <= 1
+}

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hinomi/internal/app"
+	"hinomi/internal/job"
+	"hinomi/internal/store"
+)
+
+// verbs lists the commands, one line each.
+func (c *command) verbs() []*cobra.Command {
+	return []*cobra.Command{
+		c.demoCommand(), c.scanCommand(), c.feedCommand(),
+		c.connectorCommand(), c.baseAccountCommand(), c.importCommand(), c.collectCommand(), c.tagCommand(), c.viewCommand(),
+		c.findingsCommand(), c.assetCommand(), c.coverageCommand(), c.gapsCommand(), c.reachCommand(),
+		c.serveCommand(), c.workerCommand(), c.jobCommand(), c.sweepCommand(), c.backupCommand(), c.restoreCommand(), c.resealCommand(), c.settingCommand(),
+		c.userCommand(), c.tokenCommand(), c.auditCommand(), c.versionCommand(),
+	}
+}
+
+func (c *command) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Version and commit", GroupID: "run", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return c.show(view{header: []string{"VERSION", "COMMIT"}, rows: [][]string{{app.Version, app.Commit}}, data: map[string]string{"version": app.Version, "commit": app.Commit}})
+		},
+	}
+}
+
+func (c *command) backupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "backup FILE", Short: "Write a consistent copy of the SQLite database, also while the server runs", GroupID: "run", Args: cobra.ExactArgs(1),
+		Long: "Writes a consistent copy with mode 0600. The sealing key is not in it: keep that apart, without it the secrets in the copy cannot be opened.\nPostgreSQL is backed up with pg_dump.",
+		RunE: c.with(func(ctx context.Context, a *app.App, args []string) error {
+			if err := a.Store().Backup(ctx, args[0]); err != nil {
+				if errors.Is(err, store.ErrBackup) {
+					return hinted(err, "pg_dump --format=custom")
+				}
+				return err
+			}
+			fmt.Fprintln(c.out, "written: "+printable(args[0])+"; keep the sealing key apart")
+			return nil
+		}),
+	}
+}
+
+func (c *command) restoreCommand() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use: "restore FILE", Short: "Put a backup in the place of the SQLite database; nothing may be running", GroupID: "run", Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace a database that exists (it is kept beside it as .before-restore)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		path, ok := strings.CutPrefix(c.cfg.Database, "sqlite:")
+		if !ok {
+			return hinted(store.ErrBackup, "pg_restore")
+		}
+		if err := app.Restore(cmd.Context(), c.cfg, args[0], path, force); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.out, "restored to "+printable(path))
+		return nil
+	}
+	return cmd
+}
+
+func (c *command) resealCommand() *cobra.Command {
+	var old string
+	cmd := &cobra.Command{
+		Use: "reseal --old-key-file FILE", Short: "Seal every stored secret with the present key, after the key was changed", GroupID: "run", Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringVar(&old, "old-key-file", "", "the key that sealed them")
+	_ = cmd.MarkFlagRequired("old-key-file") // the flag was defined just above
+	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
+		n, err := a.Reseal(ctx, operator(), old)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.out, "%d secrets sealed again\n", n)
+		return nil
+	})
+	return cmd
+}
+
+func (c *command) settingCommand() *cobra.Command {
+	top := &cobra.Command{Use: "setting", Aliases: []string{"settings"}, Short: "Settings of the installation", GroupID: "run"}
+	var types []string
+	small := &cobra.Command{Use: "small-types", Short: "Instance types that are imported but not activated by default", Args: cobra.NoArgs}
+	small.Flags().StringSliceVar(&types, "set", nil, "replace the list; --set '' empties it")
+	small.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
+		if small.Flags().Changed("set") {
+			if err := a.SetSmallTypes(ctx, operator(), types); err != nil {
+				return err
+			}
+		}
+		list, err := a.SmallTypes(ctx)
+		if err != nil {
+			return err
+		}
+		v := view{header: []string{"INSTANCE TYPE"}, data: list, empty: "Every instance type is activated by its connector."}
+		for _, t := range list {
+			v.rows = append(v.rows, []string{t})
+		}
+		return c.show(v)
+	})
+	top.AddCommand(small)
+	return top
+}
+
+func (c *command) jobCommand() *cobra.Command {
+	top := &cobra.Command{Use: "job", Aliases: []string{"jobs"}, Short: "The queue", GroupID: "run"}
+	var kind, state string
+	var limit int
+	list := &cobra.Command{Use: "list", Short: "Jobs, the newest first", Args: cobra.NoArgs}
+	list.Flags().StringVar(&kind, "kind", "", "sync, scan, feeds, sweep …")
+	list.Flags().StringVar(&state, "state", "", "queued, running, retrying, finished, failed, canceled")
+	list.Flags().IntVar(&limit, "limit", 50, "at most so many; 0 is all")
+	list.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
+		runs, _, err := pages(limit, func(from string, n int) ([]job.Run, string, error) {
+			return a.Store().Jobs().List(ctx, kind, job.State(strings.ToUpper(state)), from, n)
+		})
+		if err != nil {
+			return err
+		}
+		v := view{header: []string{"ID", "KIND", "STATE", "ATTEMPT", "CREATED", "ENDED", "ERROR"}, data: runs, empty: "No jobs."}
+		for _, r := range runs {
+			v.rows = append(v.rows, []string{r.ID, r.Kind, string(r.State), fmt.Sprintf("%d of %d", r.Attempt, r.MaxAttempts), c.when(r.CreatedAt), c.when(r.EndedAt), r.Error})
+		}
+		return c.show(v)
+	})
+	cancel := &cobra.Command{
+		Use: "cancel ID", Short: "Cancel a job that waits or runs", Args: cobra.ExactArgs(1),
+		RunE: c.with(func(ctx context.Context, a *app.App, args []string) error {
+			return a.CancelJob(ctx, operator(), args[0])
+		}),
+	}
+	top.AddCommand(list, cancel)
+	return top
+}

@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hinomi/internal/action/export"
+	"hinomi/internal/app"
+	"hinomi/internal/asset"
+	"hinomi/internal/finding"
+)
+
+func (c *command) scanCommand() *cobra.Command {
+	var failOn, region, file string
+	var wait bool
+	cmd := &cobra.Command{
+		Use: "scan TARGET", Short: "Scan this host, a folder, a disk image, an SBOM, an EBS snapshot or an instance", GroupID: "start", Args: cobra.ExactArgs(1),
+		Long: `Scans TARGET and says what is vulnerable. No server and no database are needed, only advisories (hinomi feed update).
+
+TARGET is
+  /                 this host's own file system
+  DIR               a folder that holds one
+  FILE              a raw disk image (also .gz), an SBOM (CycloneDX, SPDX), or a lock file
+  ebs:snap-…        an EBS snapshot, read through the EBS direct APIs without downloading it
+  i-…               an instance that a connector has read: its volumes are snapshotted, read, and the snapshots deleted
+
+Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully assessed, even without findings.`,
+		Example: "  hinomi scan / --fail-on high\n  hinomi scan disk.img --output json\n  hinomi scan ebs:snap-0123456789abcdef0 --region eu-west-1\n  hinomi scan disk.img --output cyclonedx",
+	}
+	cmd.Flags().StringVar(&failOn, "fail-on", "low", "exit with 1 if a finding is at least this severe (untriaged: any)")
+	cmd.Flags().StringVar(&region, "region", "", "region of ebs:snap-…; AWS_REGION if left out")
+	cmd.Flags().StringVar(&file, "advisories", "", "advisory database to use instead of the installation's")
+	cmd.Flags().BoolVar(&wait, "wait", true, "of an instance: scan now, in this process; --wait=false leaves it to a server or worker")
+	cmd.AddCommand(c.scanList())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if file != "" {
+			c.cfg.Advisories = file
+		}
+		if strings.HasPrefix(args[0], "i-") {
+			return c.with(func(ctx context.Context, a *app.App, args []string) error {
+				return c.scanInstance(ctx, a, args[0], wait, failOn)
+			})(cmd, args)
+		}
+		return c.scanTarget(cmd.Context(), args[0], region, failOn)
+	}
+	return cmd
+}
+
+// scanTarget scans without an installation.
+func (c *command) scanTarget(ctx context.Context, target, region, failOn string) error {
+	if region == "" {
+		region = os.Getenv("AWS_REGION")
+	}
+	b := c.newBars()
+	cfg := c.cfg
+	cfg.Progress = b.step
+	s, err := cfg.ReadTarget(ctx, target, app.TargetOptions{Region: region, Kernel: runningKernel()})
+	b.close()
+	if err != nil {
+		if errors.Is(err, app.ErrTarget) {
+			return hinted(err, "hinomi scan --help lists what can be scanned")
+		}
+		return err
+	}
+	if c.output == "cyclonedx" {
+		return export.CycloneDX(c.out, s.Inventory, app.Version)
+	}
+	if err := cfg.MatchTarget(ctx, s); err != nil {
+		if errors.Is(err, app.ErrNoAdvisories) {
+			return hinted(err, "hinomi feed update fetches them; hinomi feed import DIR takes them from a folder")
+		}
+		return err
+	}
+	return c.showScan(s, failOn)
+}
+
+// showScan shows a scan's result; its exit code says findings before "not fully assessed".
+func (c *command) showScan(s *app.Scanned, failOn string) error {
+	missing := s.Matched.NotAssessed
+	for _, g := range s.Inventory.Gaps {
+		missing = append(missing, g.Path+": "+g.Reason)
+	}
+	if len(missing) > 0 {
+		c.exit = exitNotAssessed
+	}
+	if err := c.failOn(failOn, func(limit finding.Severity) bool {
+		for _, f := range s.Matched.Findings {
+			if f.Severity.Rank() >= limit.Rank() {
+				return true
+			}
+		}
+		return false
+	}); err != nil {
+		return err
+	}
+	if c.output != "table" {
+		v := findingView("", s.Matched.Findings, nil)
+		v.header[2] = "WHERE"
+		v.data = map[string]any{"target": s.Target, "kind": s.Kind, "os": s.Inventory.OS, "packages": len(s.Inventory.Packages), "cost": s.Cost,
+			"findings": s.Matched.Findings, "notAssessed": missing, "notes": s.Inventory.Notes, "feeds": s.Matched.Feeds}
+		return c.show(v)
+	}
+	system := s.Inventory.OS.PrettyName
+	if system == "" {
+		system = "unknown operating system"
+	}
+	fmt.Fprintf(c.out, "%s  %s, %d packages\n\n", c.bold(printable(s.Target)), printable(system), len(s.Inventory.Packages))
+	v := view{header: []string{"SEVERITY", "VULNERABILITY", "PACKAGE", "INSTALLED", "FIXED IN", "WHERE"}, empty: "Nothing found in what could be assessed."}
+	for _, f := range s.Matched.Findings {
+		v.rows = append(v.rows, scanRow(f))
+	}
+	v.notes = append(v.notes, notesOf(missing, s.Inventory.Notes)...)
+	return c.show(v)
+}
+
+func scanRow(f finding.Finding) []string {
+	if f.Package == nil || len(f.Package.Packages) == 0 {
+		return []string{string(f.Severity), f.Title, "", "", "", ""}
+	}
+	p := f.Package.Packages[0]
+	where := p.Path
+	if n := len(f.Package.Packages); n > 1 {
+		where = fmt.Sprintf("%s and %d more", where, n-1)
+	}
+	id := f.Package.VulnerabilityID
+	if f.Package.KEVAdded != "" {
+		id += " (exploited)"
+	}
+	return []string{string(f.Severity), id, p.Name, p.Version, p.FixedVersion, where}
+}
+
+func notesOf(missing, notes []string) []string {
+	var out []string
+	if len(missing) > 0 {
+		out = append(out, "", fmt.Sprintf("Not assessed (%d):", len(missing)))
+		for _, m := range missing[:min(len(missing), 20)] {
+			out = append(out, "  "+m)
+		}
+		if len(missing) > 20 {
+			out = append(out, fmt.Sprintf("  … and %d more: --output json has all", len(missing)-20))
+		}
+	}
+	for _, n := range notes {
+		out = append(out, "note: "+n)
+	}
+	return out
+}
+
+// runningKernel is uname -r of this host, "" where it is not known.
+func runningKernel() string {
+	f, err := os.Open("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	defer f.Close() //nolint:errcheck // only read
+	b, err := io.ReadAll(io.LimitReader(f, 256))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// scanInstance scans an instance that a connector has read.
+func (c *command) scanInstance(ctx context.Context, a *app.App, id string, wait bool, failOn string) error {
+	v, err := c.find(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	do := a.ScanNow
+	if !wait {
+		do = a.ScanInstance
+	}
+	s, err := do(ctx, operator(), asset.RefOf(v.Asset))
+	if err != nil {
+		return err
+	}
+	if s.Reason != "" {
+		c.exit = exitError
+	}
+	if err := c.show(scanView([]scanLine{{s, v.Base().Name()}})); err != nil || !wait || s.Reason != "" {
+		return err
+	}
+	return c.listFindings(ctx, a, &findingFlags{assets: []string{id}, statuses: []string{"active"}, types: []string{"package", "eol"}, failOn: failOn, limit: 100})
+}

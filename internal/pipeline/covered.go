@@ -1,0 +1,91 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"hinomi/internal/asset"
+	"hinomi/internal/coverage"
+	"hinomi/internal/inventory"
+	"hinomi/internal/snapshot"
+)
+
+// Cost is what a scan took.
+type Cost struct {
+	Calls int   // AWS requests
+	Bytes int64 // read from the disk
+}
+
+// scanModes are Inspector's words for how an inventory was taken.
+func scanMode(m inventory.Method) string {
+	switch m {
+	case inventory.Agentless:
+		return "EC2_AGENTLESS"
+	case inventory.Agent:
+		return "EC2_SSM_AGENT_BASED"
+	default:
+		return strings.ToUpper(string(m))
+	}
+}
+
+// InspectedCoverage is the status of an instance whose inventory, read before, was judged again: last scanned moves, nothing was read.
+func InspectedCoverage(ref asset.Ref, inv *inventory.Inventory, hash string, m Matched, now time.Time) coverage.Coverage {
+	return inspectedCoverage(ref, "", inv, hash, m, Cost{}, now)
+}
+
+// inspectedCoverage is the status of an instance whose inventory was read and matched.
+func inspectedCoverage(ref asset.Ref, name string, inv *inventory.Inventory, hash string, m Matched, cost Cost, now time.Time) coverage.Coverage {
+	c := coverage.Coverage{
+		Resource: ref, Name: name, Scan: coverage.PackageScan, Status: coverage.Active, Reason: coverage.Successful,
+		Mode: scanMode(inv.Method), LastScanned: now, InventoryHash: hash, Calls: cost.Calls, Bytes: cost.Bytes,
+	}
+	var missing []string
+	if !inv.OS.Known() {
+		c.Reason = coverage.UnsupportedOS
+		missing = append(missing, "the operating system could not be identified")
+	}
+	missing = append(missing, m.NotAssessed...)
+	for _, g := range inv.Gaps {
+		missing = append(missing, g.Path+": "+g.Reason)
+	}
+	if len(missing) > 0 {
+		if c.Reason == coverage.Successful {
+			c.Reason = coverage.NotFullyAssessed
+		}
+		c.Detail = some(missing, 5)
+	}
+	return c
+}
+
+// some joins the first n texts and says how many more there are.
+func some(list []string, n int) string {
+	if len(list) <= n {
+		return strings.Join(list, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(list[:n], "; "), len(list)-n)
+}
+
+// judgedCoverage is the status of every instance for one judge of the world.
+func (l *Line) judgedCoverage(world *snapshot.Snapshot, j Judge, selected func(asset.Ref) bool, v Verdicts) []coverage.Coverage {
+	judged := map[asset.Ref]bool{}
+	for _, r := range v.Judged {
+		judged[r] = true
+	}
+	var out []coverage.Coverage
+	for i := range snapshot.All[asset.Instance](world) {
+		ref := asset.RefOf(i)
+		c := coverage.Coverage{Resource: ref, Name: i.Name(), Scan: j.Scan, Status: coverage.Active, Reason: coverage.Successful, LastScanned: l.Now()}
+		switch {
+		case i.State == "terminated" || i.State == "shutting-down":
+			c.Status, c.Reason, c.LastScanned = coverage.Inactive, coverage.ResourceTerminated, time.Time{}
+		case !selected(ref):
+			c.Status, c.Reason, c.LastScanned = coverage.Inactive, coverage.NotActivated, time.Time{}
+			c.Detail = "module " + string(j.Module) + " is not activated for it: see hinomi asset show " + i.ID
+		case !judged[ref]:
+			c.Reason, c.Detail = coverage.NotFullyAssessed, "part of what the judgement needs was not read: see hinomi gaps"
+		}
+		out = append(out, c)
+	}
+	return out
+}
