@@ -30,12 +30,12 @@ func (t Template) check() error {
 
 // yaml writes indented lines.
 type yaml struct {
-	strings.Builder
+	text   strings.Builder
 	indent string
 }
 
 func (y *yaml) line(depth int, format string, args ...any) {
-	y.WriteString(y.indent + strings.Repeat("  ", depth) + fmt.Sprintf(format, args...) + "\n")
+	_, _ = y.text.WriteString(y.indent + strings.Repeat("  ", depth) + fmt.Sprintf(format, args...) + "\n")
 }
 
 // list writes a list of strings; quoted, because * and : mean something in YAML.
@@ -105,7 +105,7 @@ func (t Template) CloudFormation() ([]byte, error) {
 	}
 	var y yaml
 	y.role(t)
-	return []byte(y.String()), nil
+	return []byte(y.text.String()), nil
 }
 
 // StackSet renders a CloudFormation template for an organisation's management account, or with delegated for a delegated administrator
@@ -150,7 +150,7 @@ func (t Template) StackSet(typ connector.AccountType, delegated bool) ([]byte, e
 	y.line(3, "TemplateBody: |")
 	y.indent = strings.Repeat("  ", 4)
 	y.role(t)
-	return []byte(y.String()), nil
+	return []byte(y.text.String()), nil
 }
 
 // Terraform renders the role as Terraform configuration for the provider hashicorp/aws, in the form that terraform fmt gives.
