@@ -15,8 +15,8 @@ import (
 func measured(t *testing.T, fsys fs.FS, opts extract.Options) (*inventory.Inventory, int64) {
 	t.Helper()
 	runtime.GC()
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	heap := func() int64 {
-		s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 		metrics.Read(s)
 		return int64(s[0].Value.Uint64())
 	}
