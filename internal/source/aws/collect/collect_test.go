@@ -103,7 +103,7 @@ func session(t *testing.T, w *awstest.AWS, k awstest.Key) *awsclient.Session {
 func seedBalancers(t *testing.T, s *awsclient.Session, vpc, subnet, second, group, instance string) {
 	t.Helper()
 	ctx, c := t.Context(), s.ELBv2(region)
-	lb, err := c.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{Name: aws.String("front"), Subnets: []string{subnet, second}, SecurityGroups: []string{group}})
+	lb, err := c.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{Name: aws.String("front"), Subnets: []string{subnet, second}, SecurityGroups: []string{group}, Tags: []elbv2types.Tag{{Key: aws.String("Team"), Value: aws.String("web")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,6 +231,11 @@ func TestReadBackIsTheSame(t *testing.T) {
 		t.Errorf("snapshot (-live +dump):\n%s", diff)
 	}
 	kinds := want.Snapshot.Kinds()
+	for l := range snapshot.All[asset.LoadBalancer](got.Snapshot) {
+		if l.Type != "classic" && l.Tags["Team"] != "web" {
+			t.Errorf("got tags %v of %s", l.Tags, l.ID)
+		}
+	}
 	if len(kinds) < 28 {
 		t.Errorf("the world holds only %d kinds: %v", len(kinds), kinds)
 	}

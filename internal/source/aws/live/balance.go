@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
@@ -24,9 +25,10 @@ func loadBalancers(ctx context.Context, r *reader) {
 		return out.LoadBalancers, out.NextMarker, nil
 	}, func(v *elbv2types.LoadBalancer) { arns = append(arns, aws.ToString(v.LoadBalancerArn)) })
 	if !ok {
-		r.skip("LoadBalancers", "LoadBalancerAttributes", "LoadBalancerListeners", "LoadBalancerRules")
+		r.skip("LoadBalancers", "LoadBalancerTags", "LoadBalancerAttributes", "LoadBalancerListeners", "LoadBalancerRules")
 		return
 	}
+	loadBalancerTags(ctx, r, arns)
 	details(ctx, r, "LoadBalancerAttributes", arns, func(ctx context.Context, arn string) (*mapping.LoadBalancerAttributes, error) {
 		out, err := c.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn})
 		if err != nil {
@@ -55,6 +57,26 @@ func loadBalancers(ctx context.Context, r *reader) {
 		return &mapping.LoadBalancerListeners{LoadBalancerArn: &arn, Listeners: found}, nil
 	})
 	rules(ctx, r, <-listeners)
+}
+
+// maxTagged is the number of load balancers whose tags one call tells (Elastic Load Balancing API Reference, DescribeTags).
+const maxTagged = 20
+
+func loadBalancerTags(ctx context.Context, r *reader, arns []string) {
+	c, p, at := r.s.ELBv2(r.region), mapping.PartNamed("LoadBalancerTags"), r.w.opts.now()
+	got := false
+	for some := range slices.Chunk(arns, maxTagged) {
+		out, err := c.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: some})
+		if err != nil {
+			r.fail(p, at, got, err)
+			return
+		}
+		for i := range out.TagDescriptions {
+			r.sink.Put(p, &out.TagDescriptions[i])
+			got = true
+		}
+	}
+	r.sink.Done(p, at)
 }
 
 // rules reads the rules of listeners. Network and gateway load balancers have none beside the default; asking does no harm.

@@ -130,6 +130,7 @@ func elbTries(s *awsclient.Session, region string) []attempt {
 	return []attempt{
 		row("DescribeLoadBalancers", call(c.DescribeLoadBalancers, &elbv2.DescribeLoadBalancersInput{PageSize: ptr.Int32(1)})),
 		row("DescribeLoadBalancers", call(classic.DescribeLoadBalancers, &elb.DescribeLoadBalancersInput{PageSize: ptr.Int32(1)})),
+		row("DescribeTags", call(c.DescribeTags, &elbv2.DescribeTagsInput{ResourceArns: []string{*lb}})),
 		row("DescribeLoadBalancerAttributes", call(c.DescribeLoadBalancerAttributes, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: lb})),
 		row("DescribeListeners", call(c.DescribeListeners, &elbv2.DescribeListenersInput{LoadBalancerArn: lb})),
 		row("DescribeRules", call(c.DescribeRules, &elbv2.DescribeRulesInput{ListenerArn: listener})),

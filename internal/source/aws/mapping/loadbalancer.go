@@ -91,6 +91,17 @@ func putLoadBalancerAttributes(r *Region, v *LoadBalancerAttributes) {
 	})
 }
 
+func putLoadBalancerTags(r *Region, v *elbv2types.TagDescription) {
+	join(r, deref(v.ResourceArn), func(l *asset.LoadBalancer) {
+		for _, t := range v.Tags {
+			if l.Tags == nil {
+				l.Tags = map[string]string{}
+			}
+			l.Tags[r.text(t.Key)] = r.text(t.Value)
+		}
+	})
+}
+
 func putListeners(r *Region, v *LoadBalancerListeners) {
 	join(r, deref(v.LoadBalancerArn), func(l *asset.LoadBalancer) { l.ListenersRead = true })
 	for i := range v.Listeners {

@@ -99,6 +99,7 @@ var parts = []*Part{
 	part("LoadBalancers", "LoadBalancers", asset.KindLoadBalancer, "elasticloadbalancing:DescribeLoadBalancers", putLoadBalancer),
 	part("ClassicLoadBalancers", "LoadBalancerDescriptions", asset.KindLoadBalancer, "elasticloadbalancing:DescribeLoadBalancers", putClassicLoadBalancer),
 	part("LoadBalancerAttributes", "LoadBalancerAttributes", asset.KindLoadBalancer, "elasticloadbalancing:DescribeLoadBalancerAttributes", putLoadBalancerAttributes).detail("attributes"),
+	part("LoadBalancerTags", "TagDescriptions", asset.KindLoadBalancer, "elasticloadbalancing:DescribeTags", putLoadBalancerTags).detail("tags"),
 	part("LoadBalancerListeners", "LoadBalancerListeners", asset.KindListener, "elasticloadbalancing:DescribeListeners", putListeners),
 	part("LoadBalancerRules", "LoadBalancerRules", asset.KindListener, "elasticloadbalancing:DescribeRules", putRules).detail("rules"),
 	part("TargetGroups", "TargetGroups", asset.KindTargetGroup, "elasticloadbalancing:DescribeTargetGroups", putTargetGroup),
