@@ -72,6 +72,42 @@ func (s *server) filter(ctx context.Context, by auth.Principal, q AssetQuery) (s
 	return f, err
 }
 
+// gaps returns the gaps in a caller's scope. A gap has no tags: one who is restricted to some sees the gaps of every account of which a
+// connector or an asset carries one of them, since what lies there may be missing from all that is shown.
+func (s *server) gaps(ctx context.Context, by auth.Principal) ([]snapshot.Gap, error) {
+	list, err := s.db.Gaps(ctx, by.Scope)
+	if err != nil || len(by.Scope.Tags) == 0 {
+		return list, err
+	}
+	seen := map[string]bool{} // by account
+	for from := ""; ; {
+		page, next, err := s.db.Connectors(ctx, by.Scope, from, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range page {
+			seen[c.Account] = true
+		}
+		if from = next; next == "" {
+			break
+		}
+	}
+	var out []snapshot.Gap
+	for _, g := range list {
+		if _, known := seen[g.Account]; !known {
+			some, _, err := s.db.Assets(ctx, by.Scope, store.AssetFilter{Accounts: []string{g.Account}, Gone: true}, "", 1)
+			if err != nil {
+				return nil, err
+			}
+			seen[g.Account] = len(some) > 0
+		}
+		if seen[g.Account] {
+			out = append(out, g)
+		}
+	}
+	return out, nil
+}
+
 const assetPath = prefix + "/assets/{account}/{region}/{kind}/{id}"
 
 func (s *server) addAssets() {
@@ -105,7 +141,7 @@ func (s *server) addAssets() {
 		return answer(AssetInventory{link, inv}), err
 	})
 	add(s, op("list-gaps", prefix+"/gaps", "What could not be read at the last try: nothing is concluded about what lies there"), func(ctx context.Context, by auth.Principal, _ *none) (*out[Page[snapshot.Gap]], error) {
-		list, err := s.db.Gaps(ctx, by.Scope)
+		list, err := s.gaps(ctx, by)
 		return page(list, "", err)
 	})
 }

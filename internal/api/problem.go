@@ -125,13 +125,13 @@ func (s *server) problem(ctx context.Context, err error) error {
 	if errors.As(err, &p) {
 		return p
 	}
+	if p := known(err); p != nil {
+		return p
+	}
 	for _, r := range s.cfg.Refusals {
 		if errors.Is(err, r.Err) {
 			return &Problem{Status: r.Status, Code: codeOf(r.Status), Detail: sentence(err), Hint: r.Hint}
 		}
-	}
-	if p := known(err); p != nil {
-		return p
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return &Problem{Status: statusClosed, Code: "canceled", Detail: "The request was cancelled."}

@@ -250,6 +250,32 @@ func TestNewRefusesHalfAConfiguration(t *testing.T) {
 	}
 }
 
+// TestManyAtOnce is for the race detector.
+func TestManyAtOnce(t *testing.T) {
+	h := open(t)
+	h.world()
+	h.judged()
+	done := make(chan int)
+	paths := []string{"/api/v1/assets", "/metrics", "/api/v1/findings", "/readyz", "/api/v1/me", "/openapi.json", "/nothing", "/api/v1/connectors"}
+	for _, p := range paths {
+		go func() {
+			n := 0
+			for range 5 {
+				if s := h.get(p).status; s == 200 || s == 404 {
+					n++
+				}
+				h.clock.Add(11 * time.Second)
+			}
+			done <- n
+		}()
+	}
+	for range paths {
+		if n := <-done; n != 5 {
+			t.Errorf("%d of 5 answers", n)
+		}
+	}
+}
+
 // TestOverARealConnection: the read deadline is taken off a real connection, and a body is read from it.
 func TestOverARealConnection(t *testing.T) {
 	h := open(t)
