@@ -37,7 +37,7 @@ func (a *App) assignTags(ctx context.Context, world *snapshot.Snapshot) error {
 		return err
 	}
 	for _, r := range rules {
-		set, err := tag.Compile([]asset.TagRule{{ID: r.ID, Tag: r.Tag, Expression: r.Expression, Enabled: r.Enabled}})
+		set, err := tag.Compile([]asset.TagRule{r})
 		if err != nil {
 			return err
 		}

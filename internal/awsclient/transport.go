@@ -42,7 +42,15 @@ type boundedTransport struct {
 }
 
 // RoundTrip implements http.RoundTripper.
+//
+// The SDK's request bodies have a WriteTo that returns io.EOF once the SDK has closed them, which it does as soon as an answer begins
+// (smithy-go 1.28.8). net/http takes that for a failed request and drops the connection under the answer, so WriteTo is hidden.
 func (b *boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		hidden := *r
+		hidden.Body = struct{ io.ReadCloser }{r.Body}
+		r = &hidden
+	}
 	res, err := b.Transport.RoundTrip(r)
 	if err != nil {
 		return nil, err

@@ -57,14 +57,13 @@ func (c *command) restoreCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "replace a database that exists (it is kept beside it as .before-restore)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		path, ok := strings.CutPrefix(c.cfg.Database, "sqlite:")
-		if !ok {
-			return hinted(store.ErrBackup, "pg_restore")
-		}
-		if err := app.Restore(cmd.Context(), c.cfg, args[0], path, force); err != nil {
+		if err := c.cfg.Restore(cmd.Context(), args[0], force); err != nil {
+			if errors.Is(err, store.ErrBackup) {
+				return hinted(err, "pg_restore")
+			}
 			return err
 		}
-		fmt.Fprintln(c.out, "restored to "+printable(path))
+		fmt.Fprintln(c.out, "restored to "+printable(strings.TrimPrefix(c.cfg.Database, "sqlite:")))
 		return nil
 	}
 	return cmd

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/asset"
 )
 
 // Names of settings that more than one room uses.
@@ -84,14 +85,8 @@ func (db *DB) Feeds(ctx context.Context) ([]FeedStatus, error) {
 	}, `SELECT body, error, tried_at FROM feed ORDER BY name`)
 }
 
-// TagRule gives a tag of ours to every asset that its expression is true of.
-type TagRule struct {
-	ID         string `json:"id"`
-	Name       string `json:"name"`
-	Tag        string `json:"tag"`
-	Expression string `json:"expression"` // CEL over the typed asset
-	Enabled    bool   `json:"enabled"`
-}
+// TagRule is a dynamic tag's rule.
+type TagRule = asset.TagRule
 
 // PutTagRule stores a rule, as a new one if it has no ID. It returns ErrExists if another rule has its name.
 func (db *DB) PutTagRule(ctx context.Context, r TagRule) (TagRule, error) {
