@@ -150,8 +150,8 @@ func notText(where string) *Problem {
 
 // recover answers after a panic, which is a fault of ours and is logged as one.
 func (s *server) recover(w *recorder, r *http.Request, fault any) {
-	if fault == nil {
-		return
+	if fault == nil || r.Context().Err() != nil && w.visit.status != 0 {
+		return // nothing happened, or the client went away in the middle of its answer
 	}
 	s.log.ErrorContext(r.Context(), "request panicked", slog.String("request_id", w.visit.id), slog.Any("panic", fault), slog.String("stack", string(debug.Stack())))
 	if w.visit.status != 0 {
@@ -189,11 +189,12 @@ type recorder struct {
 	visit *visit
 }
 
-// WriteHeader notes the first status.
+// WriteHeader sends the first status and notes it; a later one comes too late.
 func (w *recorder) WriteHeader(status int) {
-	if w.visit.status == 0 {
-		w.visit.status = status
+	if w.visit.status != 0 {
+		return
 	}
+	w.visit.status = status
 	w.ResponseWriter.WriteHeader(status)
 }
 
