@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 
 	"hinomi/internal/api"
 	"hinomi/internal/auth"
 	"hinomi/internal/connector"
 	"hinomi/internal/evaluate/rule/tag"
-	"hinomi/internal/job"
 	"hinomi/internal/secret"
 	"hinomi/internal/source/aws/live"
-	"hinomi/internal/store"
 )
 
 // actions makes the app the API's Actions: the same use cases, in the API's words.
@@ -68,7 +67,7 @@ func (a *App) Handler(ctx context.Context, o HandlerOptions) (http.Handler, erro
 	}
 	return api.New(api.Config{
 		Store: a.db, Actions: actions{a}, Installation: installation, Version: Version, Commit: Commit, Now: a.now, Log: a.log,
-		HTTPS: o.HTTPS, OpenMetrics: o.OpenMetrics, AWSCalls: a.awsCalls, Refusals: refusals(),
+		HTTPS: o.HTTPS, OpenMetrics: o.OpenMetrics, Proxies: o.Proxies, Origins: o.Origins, AWSCalls: a.awsCalls, Refusals: refusals(),
 		Ready: []api.Readiness{{Name: "advisories", Check: func(context.Context) error { return a.haveAdvisories() }}},
 	})
 }
@@ -77,6 +76,9 @@ func (a *App) Handler(ctx context.Context, o HandlerOptions) (http.Handler, erro
 type HandlerOptions struct {
 	HTTPS       bool // clients come by https
 	OpenMetrics bool // /metrics without authentication, to this machine only
+
+	Proxies []netip.Prefix // proxies whose X-Forwarded-For is believed
+	Origins []string       // further origins whose pages may use the session cookie
 }
 
 func (a *App) awsCalls() []api.Calls {
@@ -92,14 +94,8 @@ func (a *App) awsCalls() []api.Calls {
 func refusals() []api.Refusal {
 	return []api.Refusal{
 		{Err: ErrForbidden, Status: http.StatusForbidden, Hint: "ask an administrator for the permission"},
-		{Err: connector.ErrInvalid, Status: http.StatusUnprocessableEntity, Hint: "correct the fields that the error names"},
 		{Err: ErrReadOnly, Status: http.StatusConflict, Hint: "allow the connector snapshot-volumes"},
-		{Err: store.ErrBaseAccount, Status: http.StatusConflict, Hint: "remove the base account of this type first"},
-		{Err: store.ErrExternalID, Status: http.StatusUnprocessableEntity, Hint: "leave the external ID out: one is made"},
-		{Err: store.ErrLastAdministrator, Status: http.StatusConflict, Hint: "make another administrator first"},
-		{Err: store.ErrNoKey, Status: http.StatusServiceUnavailable, Hint: "configure a sealing key"},
-		{Err: auth.ErrPassword, Status: http.StatusUnprocessableEntity, Hint: "choose a password of 15 to 1,024 bytes"},
-		{Err: job.ErrNotFound, Status: http.StatusNotFound, Hint: "list the jobs"},
+		{Err: ErrInUse, Status: http.StatusConflict, Hint: "remove what depends on it first"},
 		{Err: errTagRule, Status: http.StatusUnprocessableEntity, Hint: "correct the rule at the place that the error names"},
 	}
 }

@@ -17,10 +17,17 @@ import (
 // ErrForbidden is returned where a principal's role or scope does not allow what it asks for.
 var ErrForbidden = errors.New("not allowed")
 
-// allow checks that a principal may do something and sees everything of the account it concerns.
+// ErrInUse is returned where something cannot be removed because of what depends on it.
+var ErrInUse = errors.New("still in use")
+
+// allow checks that a principal may do something and that the account it concerns is in its scope. Without an account it concerns
+// the whole installation, and the scope must be unrestricted.
 func allow(by auth.Principal, p auth.Permission, account string) error {
 	if !by.May(p) {
 		return fmt.Errorf("%w: %s needs the permission %s, the role %s does not have it", ErrForbidden, by.Name, p, by.Role)
+	}
+	if account == "" && !by.Scope.All() {
+		return fmt.Errorf("%w: it concerns every account, and the scope of %s is restricted", ErrForbidden, by.Name)
 	}
 	if account != "" && !by.Scope.SeesAccount(account) {
 		return fmt.Errorf("%w: account %s is outside the scope of %s", ErrForbidden, account, by.Name)
@@ -153,7 +160,7 @@ func (a *App) RemoveConnector(ctx context.Context, by auth.Principal, idOrName s
 		return err
 	}
 	if len(open) > 0 {
-		return fmt.Errorf("connector %s: %d snapshots of ours may still be in account %s: run hinomi sweep first", c.Name, len(open), c.Account)
+		return fmt.Errorf("connector %s: %w: %d snapshots of ours may still be in account %s: run hinomi sweep first", c.Name, ErrInUse, len(open), c.Account)
 	}
 	return a.db.InTx(ctx, func(ctx context.Context) error {
 		if err := a.db.RemoveConnector(ctx, c.ID); err != nil {

@@ -12,8 +12,8 @@ import (
 
 // Reach judges what the internet reaches in the kept world, as far as a principal sees it.
 func (a *App) Reach(ctx context.Context, by auth.Principal) ([]reach.Exposure, error) {
-	if err := allow(by, auth.ReadAssets, ""); err != nil {
-		return nil, err
+	if !by.May(auth.ReadAssets) {
+		return nil, fmt.Errorf("%w: %s may not read assets", ErrForbidden, by.Name)
 	}
 	world, err := a.world(ctx)
 	if err != nil {

@@ -39,7 +39,7 @@ func (a *App) FirstAdministrator(ctx context.Context) (name, password string, er
 
 // SetPassword sets a user's password and ends all sessions of it.
 func (a *App) SetPassword(ctx context.Context, by auth.Principal, userID, password string) error {
-	if by.UserID != userID {
+	if by.UserID != userID || by.TokenID != "" { // a token changes nobody's password, not even its user's
 		if err := allow(by, auth.WriteUsers, ""); err != nil {
 			return err
 		}
@@ -69,7 +69,8 @@ func (a *App) RemoveUser(ctx context.Context, by auth.Principal, userID string) 
 	})
 }
 
-// AddToken makes an API token and returns its value, which is shown once and not kept. A user may make tokens of its own.
+// AddToken makes an API token and returns its value, which is shown once and not kept. A user may make tokens of its own, none stronger
+// than what it asks with.
 func (a *App) AddToken(ctx context.Context, by auth.Principal, t auth.Token) (auth.Token, string, error) {
 	if by.UserID != t.UserID {
 		if err := allow(by, auth.WriteUsers, ""); err != nil {
@@ -90,6 +91,9 @@ func (a *App) AddToken(ctx context.Context, by auth.Principal, t auth.Token) (au
 			return err
 		}
 		t.Role = auth.Least(t.Role, u.Role)
+		if by.UserID == t.UserID {
+			t.Role, t.Scope = auth.Least(t.Role, by.Role), by.Scope.Narrow(t.Scope)
+		}
 		if t, err = a.db.CreateToken(ctx, t, hash); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 )
 
 // Keeper keeps what the line produces; the store is one.
-type Keeper interface {
+type Keeper interface { //nolint:interfacebloat // what the line keeps, in its order; the store is the one implementation
 	// ApplySnapshot keeps a read world for a connector.
 	ApplySnapshot(ctx context.Context, connectorID, syncID string, snap *snapshot.Snapshot) (connector.Counts, error)
 	// KeepVerdicts keeps what a judge said: found findings are opened or seen again, others of the type on the judged assets are closed.
@@ -39,7 +39,6 @@ type Verdicts struct {
 	Judged     []asset.Ref // fully judged: their findings of the types that are not in Found are closed. An asset in a gap is not in it
 	Found      []finding.Finding
 	EvidenceAt time.Time // when the evidence was read: nothing seen later than this is closed by it
-
 }
 
 // Changes counts what keeping verdicts changed.

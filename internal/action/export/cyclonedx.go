@@ -64,8 +64,12 @@ func component(i int, p *inventory.Package) cdx.Component {
 	}
 	props := []cdx.Property{{Name: "hinomi:foundBy", Value: p.FoundBy}, {Name: "hinomi:ecosystem", Value: string(p.Ecosystem)}}
 	for _, kv := range [][2]string{
-		{"hinomi:arch", p.Arch}, {"hinomi:sourceName", p.SourceName}, {"hinomi:sourceVersion", p.SourceVersion}, {"hinomi:module", p.Module},
-		{"hinomi:ownedBy", p.OwnedBy}, {"hinomi:parent", p.Parent},
+		{"hinomi:arch", p.Arch},
+		{"hinomi:sourceName", p.SourceName},
+		{"hinomi:sourceVersion", p.SourceVersion},
+		{"hinomi:module", p.Module},
+		{"hinomi:ownedBy", p.OwnedBy},
+		{"hinomi:parent", p.Parent},
 	} {
 		if kv[1] != "" {
 			props = append(props, cdx.Property{Name: kv[0], Value: kv[1]})

@@ -151,7 +151,7 @@ func (s space) intersectSources(o space) space {
 }
 
 func port(n int) uint16 {
-	return uint16(max(0, min(n, 65535))) //nolint:gosec // bounded just here
+	return uint16(max(0, min(n, 65535)))
 }
 
 func ruleWords(r asset.Rule) string {

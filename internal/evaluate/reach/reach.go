@@ -90,8 +90,10 @@ func (w *world) exposures(n *asset.NetworkInterface) []Exposure {
 		if len(n.Addresses) > 0 {
 			addr = n.Addresses[0].Private
 		}
-		out = []Exposure{{Instance: n.InstanceID, ENI: n.ID, Address: addr, Protocol: "any", From: "internet", Verdict: Blocked,
-			Why: []string{"no public address"}, ref: ref}}
+		out = []Exposure{{
+			Instance: n.InstanceID, ENI: n.ID, Address: addr, Protocol: "any", From: "internet", Verdict: Blocked,
+			Why: []string{"no public address"}, ref: ref,
+		}}
 	}
 	return out
 }

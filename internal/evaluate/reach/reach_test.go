@@ -37,8 +37,10 @@ func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 func newNet() *net1 {
 	return &net1{
 		instance: &asset.Instance{Meta: meta("i-1"), State: "running"},
-		eni: &asset.NetworkInterface{Meta: meta("eni-1"), InstanceID: "i-1", VPCID: "vpc-1", SubnetID: "subnet-1", SecurityGroups: []string{"sg-1"},
-			Addresses: []asset.PrivateIP{{Private: netip.MustParseAddr("10.0.0.4"), Public: netip.MustParseAddr("203.0.113.4")}}},
+		eni: &asset.NetworkInterface{
+			Meta: meta("eni-1"), InstanceID: "i-1", VPCID: "vpc-1", SubnetID: "subnet-1", SecurityGroups: []string{"sg-1"},
+			Addresses: []asset.PrivateIP{{Private: netip.MustParseAddr("10.0.0.4"), Public: netip.MustParseAddr("203.0.113.4")}},
+		},
 		subnet: &asset.Subnet{Meta: meta("subnet-1"), VPCID: "vpc-1", CIDRs: []netip.Prefix{prefix("10.0.0.0/24")}},
 		table: &asset.RouteTable{Meta: meta("rtb-1"), VPCID: "vpc-1", Main: true, Routes: []asset.Route{
 			{Destination: prefix("10.0.0.0/16"), Target: "local", State: "active"},
@@ -46,8 +48,10 @@ func newNet() *net1 {
 			{Destination: prefix("::/0"), Target: "igw-1", State: "active"},
 		}},
 		acl: &asset.NetworkACL{Meta: meta("acl-1"), VPCID: "vpc-1", Subnets: []string{"subnet-1"}, Entries: []asset.ACLEntry{
-			{Number: 100, Allow: true, Protocol: -1, CIDR: prefix("0.0.0.0/0")}, {Number: 100, Egress: true, Allow: true, Protocol: -1, CIDR: prefix("0.0.0.0/0")},
-			{Number: 101, Allow: true, Protocol: -1, CIDR: prefix("::/0")}, {Number: 101, Egress: true, Allow: true, Protocol: -1, CIDR: prefix("::/0")},
+			{Number: 100, Allow: true, Protocol: -1, CIDR: prefix("0.0.0.0/0")},
+			{Number: 100, Egress: true, Allow: true, Protocol: -1, CIDR: prefix("0.0.0.0/0")},
+			{Number: 101, Allow: true, Protocol: -1, CIDR: prefix("::/0")},
+			{Number: 101, Egress: true, Allow: true, Protocol: -1, CIDR: prefix("::/0")},
 		}},
 		group: &asset.SecurityGroup{Meta: meta("sg-1"), Rules: []asset.Rule{{Protocol: 6, FromPort: 22, ToPort: 22, CIDR: prefix("0.0.0.0/0")}}},
 		igw:   &asset.InternetGateway{Meta: meta("igw-1"), Attachments: []asset.VPCAttachment{{VPCID: "vpc-1", State: "available"}}},

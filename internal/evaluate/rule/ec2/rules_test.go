@@ -70,8 +70,11 @@ func TestRules(t *testing.T) {
 		{"imds_unread", "EC2_IMDSV2_CHECK", instance(func(i *asset.Instance) { i.HTTPTokens = "" }), nil, rule.StatusInsufficient},
 		{"imds_terminated", "EC2_IMDSV2_CHECK", instance(func(i *asset.Instance) { i.State = "terminated" }), nil, rule.StatusNotApplicable},
 		{"public_address", "EC2_INSTANCE_NO_PUBLIC_IP", instance(func(i *asset.Instance) { i.PublicIP = netip.MustParseAddr("203.0.113.9") }), nil, rule.StatusNonCompliant},
-		{"public_on_second_interface", "EC2_INSTANCE_NO_PUBLIC_IP", instance(func(i *asset.Instance) { i.NetworkInterfaces = []string{"eni-2"} }),
-			[]asset.Asset{&asset.NetworkInterface{Meta: meta("eni-2"), Addresses: []asset.PrivateIP{{Private: netip.MustParseAddr("10.0.0.5"), Public: netip.MustParseAddr("203.0.113.9")}}}}, rule.StatusNonCompliant},
+		{
+			"public_on_second_interface", "EC2_INSTANCE_NO_PUBLIC_IP", instance(func(i *asset.Instance) { i.NetworkInterfaces = []string{"eni-2"} }),
+			[]asset.Asset{&asset.NetworkInterface{Meta: meta("eni-2"), Addresses: []asset.PrivateIP{{Private: netip.MustParseAddr("10.0.0.5"), Public: netip.MustParseAddr("203.0.113.9")}}}},
+			rule.StatusNonCompliant,
+		},
 		{"interface_unread", "EC2_INSTANCE_NO_PUBLIC_IP", instance(func(i *asset.Instance) { i.NetworkInterfaces = []string{"eni-2"} }), nil, rule.StatusInsufficient},
 		{"private_only", "EC2_INSTANCE_NO_PUBLIC_IP", instance(func(*asset.Instance) {}), nil, rule.StatusCompliant},
 		{"volume_plain", "ENCRYPTED_VOLUMES", &asset.Volume{Meta: meta("vol-1"), Attachments: []asset.Attachment{{InstanceID: "i-1"}}}, nil, rule.StatusNonCompliant},
@@ -134,8 +137,10 @@ func TestFindings(t *testing.T) {
 }
 
 func TestNeedsInsideGap(t *testing.T) {
-	r := rule.Rule{ID: "X", Kind: asset.KindInstance, Needs: []asset.Kind{asset.KindVolume},
-		Check: func(*snapshot.Snapshot, asset.Asset) rule.Result { return rule.Compliant() }}
+	r := rule.Rule{
+		ID: "X", Kind: asset.KindInstance, Needs: []asset.Kind{asset.KindVolume},
+		Check: func(*snapshot.Snapshot, asset.Asset) rule.Result { return rule.Compliant() },
+	}
 	b := snapshot.NewBuilder()
 	b.Add(instance(func(*asset.Instance) {}))
 	b.AddGap(snapshot.Gap{Scope: snapshot.Scope{Account: "111122223333", Region: "ap-northeast-1", Kind: asset.KindVolume}, Reason: snapshot.AccessDenied})

@@ -19,8 +19,10 @@ var now = time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC)
 func world() *snapshot.Snapshot {
 	b := snapshot.NewBuilder()
 	m := asset.Meta{Account: "111122223333", Region: "ap-northeast-1", ID: "i-1", Tags: map[string]string{"Name": "web-1", "Env": "prod"}}
-	b.Add(&asset.Instance{Meta: m, State: "running", Type: "t3.micro", PrivateIP: netip.MustParseAddr("10.0.1.5"),
-		NetworkInterfaces: []string{"eni-1"}, LaunchTime: now.AddDate(0, 0, -40)})
+	b.Add(&asset.Instance{
+		Meta: m, State: "running", Type: "t3.micro", PrivateIP: netip.MustParseAddr("10.0.1.5"),
+		NetworkInterfaces: []string{"eni-1"}, LaunchTime: now.AddDate(0, 0, -40),
+	})
 	m.ID, m.Tags = "eni-1", nil
 	b.Add(&asset.NetworkInterface{Meta: m, Addresses: []asset.PrivateIP{
 		{Private: netip.MustParseAddr("10.0.1.5"), Public: netip.MustParseAddr("203.0.113.7")},

@@ -66,7 +66,7 @@ func (s *source) list(ctx context.Context, n int64) (*ebs.ListSnapshotBlocksOutp
 	s.device.lists.Add(1)
 	in := &ebs.ListSnapshotBlocksInput{SnapshotId: &s.snapshot, MaxResults: aws.Int32(pageBlocks)}
 	if n > 0 {
-		in.StartingBlockIndex = aws.Int32(int32(n * stride)) //nolint:gosec // 64 TiB are 2^27 blocks
+		in.StartingBlockIndex = aws.Int32(int32(n * stride))
 	}
 	out, err := s.api.ListSnapshotBlocks(ctx, in, s.opts.Call...)
 	if err != nil {
@@ -154,7 +154,7 @@ func refusedToken(err error) bool {
 func (s *source) get(ctx context.Context, index int64, token string) ([]byte, error) {
 	s.device.blocks.Add(1)
 	out, err := s.api.GetSnapshotBlock(ctx, &ebs.GetSnapshotBlockInput{
-		SnapshotId: &s.snapshot, BlockIndex: aws.Int32(int32(index)), BlockToken: &token, //nolint:gosec // 64 TiB are 2^27 blocks
+		SnapshotId: &s.snapshot, BlockIndex: aws.Int32(int32(index)), BlockToken: &token,
 	}, s.opts.Call...)
 	if err != nil {
 		return nil, fmt.Errorf("get block %d of %s: %w", index, s.snapshot, err)

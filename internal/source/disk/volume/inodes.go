@@ -9,7 +9,7 @@ import (
 // Inodes is a file system seen by inode numbers, without paths. NewTree adds
 // paths, symbolic links, caches and the defence against loops. Every method
 // must be safe for concurrent use.
-type Inodes interface {
+type Inodes interface { //nolint:interfacebloat // one reader per file system implements all of it; half a file system is of no use
 	// Root is the number of the root folder's inode.
 	Root() uint64
 	// Inode reads one inode.
