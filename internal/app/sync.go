@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -13,12 +12,12 @@ import (
 
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
-	"hinomi/internal/awsclient"
 	"hinomi/internal/connector"
 	"hinomi/internal/job"
 	"hinomi/internal/pipeline"
-	"hinomi/internal/secret"
+	"hinomi/internal/snapshot"
 	"hinomi/internal/source/aws/live"
+	"hinomi/internal/store"
 )
 
 // syncArgs are the arguments of a sync job.
@@ -191,12 +190,83 @@ func (a *App) readAndKeep(ctx context.Context, c *connector.Connector, s connect
 	for _, f := range res.Failed {
 		s.Error = strings.TrimPrefix(s.Error+"; "+f.Detail, "; ")
 	}
+	left, err := a.leftOut(ctx, c, res)
+	if err != nil {
+		return s, err
+	}
+	if left != nil {
+		if _, err := a.db.ApplySnapshot(ctx, c.ID, s.ID, left); err != nil {
+			return s, fmt.Errorf("keep what connector %s no longer reads: %w", c.Name, err)
+		}
+	}
 	seen, err := a.line().Observe(ctx, c, s.ID, res.Snapshot, a.world)
 	s.Counts = seen.Counts
 	s.Counts.Calls = res.Calls
 	s.Counts.Gaps = len(res.Snapshot.Gaps())
+	if left != nil {
+		s.Counts.Gaps += len(left.Gaps())
+	}
 	s.Counts.Instances = res.Snapshot.Len(asset.KindInstance)
 	return s, err
+}
+
+// leftOut returns the gaps of regions of the connector's account that hold assets of ours and that nobody reads any more, because they were
+// disabled in the account or left out of the connector's list: what runs there runs on, unseen. nil if there are none.
+func (a *App) leftOut(ctx context.Context, c *connector.Connector, res *live.Result) (*snapshot.Snapshot, error) {
+	if len(res.Failed) > 0 {
+		return nil, nil //nolint:nilnil // the whole account is a gap already
+	}
+	readers, err := a.readersOf(ctx, c.Account)
+	if err != nil {
+		return nil, err
+	}
+	unread := map[string]snapshot.Gap{}
+	for _, r := range connector.Regions(c.Type) {
+		unread[r] = snapshot.Gap{Reason: snapshot.NotRead, Detail: "no connector of the account reads the region any more: add it to the list of connector " + c.Name}
+	}
+	for _, d := range res.Disabled {
+		unread[d.Region] = snapshot.Gap{Reason: snapshot.Disabled, Detail: "the region was disabled in the account; AWS runs on, and bills, what is in it"}
+	}
+	for _, r := range res.Regions {
+		delete(unread, r.Region)
+	}
+	var b *snapshot.Builder
+	for region, g := range unread {
+		if g.Reason == snapshot.NotRead && slices.ContainsFunc(readers, func(o connector.Connector) bool { return o.Enabled && reads(&o, region) }) {
+			continue // another connector's part
+		}
+		held, err := a.db.CountAssets(ctx, auth.Everything(), store.AssetFilter{Accounts: []string{c.Account}, Regions: []string{region}})
+		if err != nil {
+			return nil, err
+		}
+		if len(held) == 0 {
+			continue
+		}
+		if b == nil {
+			b = snapshot.NewBuilder()
+		}
+		g.Scope, g.At = snapshot.Scope{Account: c.Account, Region: region}, res.Snapshot.TakenAt
+		b.AddGap(g)
+	}
+	if b == nil {
+		return nil, nil //nolint:nilnil // nothing was left out
+	}
+	return b.Build(res.Snapshot.TakenAt), nil
+}
+
+// reads reports whether a connector reads a region.
+func reads(c *connector.Connector, region string) bool {
+	return len(c.Regions) == 0 || slices.Contains(c.Regions, region)
+}
+
+// readersOf returns the connectors of an account.
+func (a *App) readersOf(ctx context.Context, account string) ([]connector.Connector, error) {
+	var out []connector.Connector
+	err := a.eachConnector(ctx, auth.Scope{Accounts: []string{account}}, func(c *connector.Connector) error {
+		out = append(out, *c)
+		return nil
+	})
+	return out, err
 }
 
 // target is the account that a connector reads. With no more to do than count vulnerabilities of what runs, three permissions must do.
@@ -207,56 +277,4 @@ func (a *App) target(ctx context.Context, c *connector.Connector) (live.Target, 
 	}
 	minimal := !slices.Contains(c.Modules, connector.Network) && !slices.Contains(c.Modules, connector.Configuration) && len(c.Verbs) == 0
 	return live.Target{Session: own, Regions: c.Regions, Minimal: minimal}, nil
-}
-
-// enrol makes a connector for every member account of an organisation that has none, and disables those of accounts that are closed,
-// suspended or left out. Enabling one again is a person's decision. It returns how many accounts are new, and in words what went wrong.
-func (a *App) enrol(ctx context.Context, c *connector.Connector, own *awsclient.Session) (added int, failure string, err error) {
-	members, err := live.Organization(ctx, own, c.Organization.Exclude)
-	if err != nil {
-		return 0, "list the organisation's accounts: " + own.Classify(err).String(), nil //nolint:nilerr // the sync goes on, and says it
-	}
-	known, err := a.db.Members(ctx, c.ID)
-	if err != nil {
-		return 0, "", err
-	}
-	for _, m := range members {
-		if m.Own {
-			continue
-		}
-		wanted := m.Active && !m.Excluded
-		i := slices.IndexFunc(known, func(k connector.Connector) bool { return k.Account == m.Account })
-		switch {
-		case i < 0 && wanted:
-			if err := a.enrolMember(ctx, c, m); err != nil {
-				return added, "", err
-			}
-			added++
-		case i >= 0 && known[i].Enabled && !wanted:
-			known[i].Enabled = false
-			if _, err := a.db.UpdateConnector(ctx, known[i], secret.Text{}); err != nil {
-				return added, "", err
-			}
-		}
-	}
-	return added, "", nil
-}
-
-func (a *App) enrolMember(ctx context.Context, c *connector.Connector, m live.Member) error {
-	n := connector.Connector{
-		Name: c.Name + "/" + m.Account, Description: "member " + m.Name, Type: c.Type, Account: m.Account,
-		Credentials: connector.Credentials{RoleARN: "arn:" + c.Type.Partition() + ":iam::" + m.Account + ":role/" + c.Organization.RoleName, ExternalID: c.Credentials.ExternalID},
-		Regions:     c.Regions, Period: c.Period, Modules: c.Modules, Tags: c.Tags, Verbs: c.Verbs, PostureView: c.PostureView, Enabled: true, ParentID: c.ID,
-	}
-	return a.db.InTx(ctx, func(ctx context.Context) error {
-		made, _, err := a.db.CreateConnector(ctx, n, secret.Text{})
-		if err != nil {
-			return fmt.Errorf("enrol account %s: %w", m.Account, err)
-		}
-		if err := a.feedView(ctx, &made); err != nil {
-			return err
-		}
-		a.log.InfoContext(ctx, "member account enrolled", slog.String("account", m.Account), slog.String("connector", c.Name))
-		return a.audit(ctx, auth.System(), "connector.enrol", "connector "+made.ID, m.Account, c.Name)
-	})
 }
