@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 	"github.com/aws/aws-sdk-go-v2/service/ebs/types"
+	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -33,9 +36,12 @@ type source struct {
 	opts     Options
 	device   *Device
 
-	mu    sync.Mutex
-	pages map[int64]*page // by index of the first block / stride
-	order []int64         // of listing, oldest first
+	flight singleflight.Group // one listing of a stretch, however many wait for it
+
+	mu        sync.Mutex
+	pages     map[int64]*page // by index of the first block / stride
+	order     []int64         // of listing, oldest first
+	holesFrom int64           // no block from this index on was ever written: a snapshot does not change, so this stays true
 }
 
 // page is the tokens of a stretch. Blocks of the stretch without a token were never written.
@@ -46,7 +52,7 @@ type page struct {
 
 // start lists the first stretch and returns the volume's size in GiB.
 func (s *source) start(ctx context.Context) (gib int64, err error) {
-	s.pages = map[int64]*page{}
+	s.pages, s.holesFrom = map[int64]*page{}, math.MaxInt64
 	out, err := s.list(ctx, 0)
 	if err != nil {
 		return 0, err
@@ -68,32 +74,51 @@ func (s *source) list(ctx context.Context, n int64) (*ebs.ListSnapshotBlocksOutp
 	if n > 0 {
 		in.StartingBlockIndex = aws.Int32(int32(n * stride))
 	}
-	out, err := s.api.ListSnapshotBlocks(ctx, in, s.opts.Call...)
+	first, err := s.api.ListSnapshotBlocks(ctx, in, s.opts.Call...)
 	if err != nil {
 		return nil, fmt.Errorf("list blocks from %d: %w", n*stride, err)
 	}
-	p := &page{tokens: make(map[int64]string, min(len(out.Blocks), stride)), expires: aws.ToTime(out.ExpiryTime)}
-	for _, b := range out.Blocks {
-		if i := int64(aws.ToInt32(b.BlockIndex)); i >= n*stride && i < (n+1)*stride {
-			p.tokens[i] = aws.ToString(b.BlockToken)
+	p := &page{tokens: make(map[int64]string, min(len(first.Blocks), stride)), expires: aws.ToTime(first.ExpiryTime)}
+	last := n*stride - 1
+	for out, pages := first, 1; ; pages++ { // a page may be shorter than asked for: go on to the stretch's end
+		for _, b := range out.Blocks {
+			i := int64(aws.ToInt32(b.BlockIndex))
+			if i >= n*stride && i < (n+1)*stride {
+				p.tokens[i] = aws.ToString(b.BlockToken)
+			}
+			last = max(last, i)
 		}
-	}
-	complete := out.NextToken == nil || len(out.Blocks) > 0 && int64(aws.ToInt32(out.Blocks[len(out.Blocks)-1].BlockIndex)) >= (n+1)*stride-1
-	for token := out.NextToken; !complete && token != nil; { // a page shorter than asked for: go on to the stretch's end
+		if aws.ToString(out.NextToken) == "" {
+			s.endsAt(last + 1)
+			break
+		}
+		if last >= (n+1)*stride-1 {
+			break
+		}
+		if pages == stride { // each page has a block at least
+			return nil, fmt.Errorf("list blocks from %d: %d pages and no end", n*stride, pages)
+		}
 		s.device.lists.Add(1)
-		more, err := s.api.ListSnapshotBlocks(ctx, &ebs.ListSnapshotBlocksInput{SnapshotId: &s.snapshot, MaxResults: aws.Int32(pageBlocks), NextToken: token}, s.opts.Call...)
+		out, err = s.api.ListSnapshotBlocks(ctx, &ebs.ListSnapshotBlocksInput{
+			SnapshotId: &s.snapshot, MaxResults: aws.Int32(pageBlocks), NextToken: out.NextToken,
+		}, s.opts.Call...)
 		if err != nil {
 			return nil, fmt.Errorf("list blocks from %d, further page: %w", n*stride, err)
 		}
-		for _, b := range more.Blocks {
-			i := int64(aws.ToInt32(b.BlockIndex))
-			if i < (n+1)*stride {
-				p.tokens[i] = aws.ToString(b.BlockToken)
-			}
-			complete = complete || i >= (n+1)*stride-1
-		}
-		token = more.NextToken
 	}
+	s.keep(n, p)
+	return first, nil
+}
+
+// endsAt notes that a listing came to the snapshot's end.
+func (s *source) endsAt(index int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holesFrom = min(s.holesFrom, index)
+}
+
+// keep puts a stretch's tokens among those kept; the one listed longest ago makes room.
+func (s *source) keep(n int64, p *page) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.pages[n]; !known {
@@ -104,29 +129,48 @@ func (s *source) list(ctx context.Context, n int64) (*ebs.ListSnapshotBlocksOutp
 		s.order = append(s.order, n)
 	}
 	s.pages[n] = p
-	return out, nil
 }
 
-// token returns a block's token, or "" for a block that the snapshot does not hold.
-func (s *source) token(ctx context.Context, index int64, renew bool) (string, error) {
-	n := index / stride
+// kept returns a stretch's tokens if they are of use: not about to expire, and not those of which one was refused.
+func (s *source) kept(n, index int64, refused string) *page {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	p := s.pages[n]
-	s.mu.Unlock()
-	if p == nil || renew || !p.expires.IsZero() && s.opts.Now().After(p.expires.Add(-expiryMargin)) {
+	if index >= s.holesFrom {
+		return &page{}
+	}
+	if p == nil || refused != "" && p.tokens[index] == refused || !p.expires.IsZero() && s.opts.Now().After(p.expires.Add(-expiryMargin)) {
+		return nil
+	}
+	return p
+}
+
+// token returns a block's token, or "" for a block that the snapshot does not hold. refused is a token of it that AWS does not take any more.
+func (s *source) token(ctx context.Context, index int64, refused string) (string, error) {
+	n := index / stride
+	if p := s.kept(n, index, refused); p != nil {
+		return p.tokens[index], nil
+	}
+	v, err, _ := s.flight.Do(strconv.FormatInt(n, 10), func() (any, error) {
+		if p := s.kept(n, index, refused); p != nil {
+			return p, nil
+		}
 		if _, err := s.list(ctx, n); err != nil {
-			return "", err
+			return nil, err
 		}
 		s.mu.Lock()
-		p = s.pages[n]
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		return s.pages[n], nil
+	})
+	if err != nil {
+		return "", err
 	}
-	return p.tokens[index], nil
+	return v.(*page).tokens[index], nil
 }
 
 // block fetches and verifies one block; nil is a block of zeros. A token that AWS refuses is renewed once, a damaged block is fetched once more.
 func (s *source) block(ctx context.Context, index int64) ([]byte, error) {
-	token, err := s.token(ctx, index, false)
+	token, err := s.token(ctx, index, "")
 	if err != nil || token == "" {
 		return nil, err
 	}
@@ -136,7 +180,7 @@ func (s *source) block(ctx context.Context, index int64) ([]byte, error) {
 		return b, nil
 	case errors.Is(err, ErrBlock):
 	case refusedToken(err):
-		if token, err = s.token(ctx, index, true); err != nil || token == "" {
+		if token, err = s.token(ctx, index, token); err != nil || token == "" {
 			return nil, err
 		}
 	default:
