@@ -47,6 +47,10 @@ func (a *App) match(_ context.Context, inv *inventory.Inventory) (pipeline.Match
 func notAssessed(list []vuln.NotAssessed) []string {
 	out := make([]string, 0, len(list))
 	for _, n := range list {
+		if n.Reason == vuln.InventoryGap {
+			out = append(out, n.Package+": "+n.Detail) // the path, and why it was not read
+			continue
+		}
 		var b strings.Builder
 		if n.Packages > 0 {
 			fmt.Fprintf(&b, "%d packages", n.Packages)

@@ -45,10 +45,7 @@ func inspectedCoverage(ref asset.Ref, name string, inv *inventory.Inventory, has
 		c.Reason = coverage.UnsupportedOS
 		missing = append(missing, "the operating system could not be identified")
 	}
-	missing = append(missing, m.NotAssessed...)
-	for _, g := range inv.Gaps {
-		missing = append(missing, g.Path+": "+g.Reason)
-	}
+	missing = append(missing, m.NotAssessed...) // the inventory's own gaps are among them
 	if len(missing) > 0 {
 		if c.Reason == coverage.Successful {
 			c.Reason = coverage.NotFullyAssessed
