@@ -63,8 +63,8 @@ func some(list []string, n int) string {
 	return fmt.Sprintf("%s; and %d more", strings.Join(list[:n], "; "), len(list)-n)
 }
 
-// judgedCoverage is the status of every instance for one judge of the world.
-func (l *Line) judgedCoverage(world *snapshot.Snapshot, j Judge, selected func(asset.Ref) bool, v Verdicts) []coverage.Coverage {
+// JudgedCoverage is the status of every instance for one judge of the world.
+func JudgedCoverage(world *snapshot.Snapshot, j Judge, selected func(asset.Ref) bool, v Verdicts, now time.Time) []coverage.Coverage {
 	judged := map[asset.Ref]bool{}
 	for _, r := range v.Judged {
 		judged[r] = true
@@ -72,7 +72,7 @@ func (l *Line) judgedCoverage(world *snapshot.Snapshot, j Judge, selected func(a
 	var out []coverage.Coverage
 	for i := range snapshot.All[asset.Instance](world) {
 		ref := asset.RefOf(i)
-		c := coverage.Coverage{Resource: ref, Name: i.Name(), Scan: j.Scan, Status: coverage.Active, Reason: coverage.Successful, LastScanned: l.Now()}
+		c := coverage.Coverage{Resource: ref, Name: i.Name(), Scan: j.Scan, Status: coverage.Active, Reason: coverage.Successful, LastScanned: now}
 		switch {
 		case i.State == "terminated" || i.State == "shutting-down":
 			c.Status, c.Reason, c.LastScanned = coverage.Inactive, coverage.ResourceTerminated, time.Time{}

@@ -145,7 +145,7 @@ func (l *Line) JudgeWorld(ctx context.Context, world *snapshot.Snapshot, connect
 			return out, fmt.Errorf("keep the verdicts of %s: %w", j.Name, err)
 		}
 		out.Add(changes)
-		if err := l.Keep.KeepCoverage(ctx, l.judgedCoverage(world, j, selected, v)); err != nil {
+		if err := l.Keep.KeepCoverage(ctx, JudgedCoverage(world, j, selected, v, l.Now())); err != nil {
 			return out, fmt.Errorf("keep the coverage of %s: %w", j.Name, err)
 		}
 	}
