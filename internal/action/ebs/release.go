@@ -119,7 +119,7 @@ func (m *Maker) endOne(ctx context.Context, at Place, r run.Resource, ids []stri
 			left = one
 			return
 		}
-		one.State, one.DeletedAt = run.Deleted, m.clock.Now()
+		one.State, one.Detail, one.DeletedAt = run.Deleted, "", m.clock.Now()
 		gone = append(gone, one)
 	}
 	if r.ID != "" && !slices.Contains(ids, r.ID) {
@@ -127,6 +127,8 @@ func (m *Maker) endOne(ctx context.Context, at Place, r run.Resource, ids []stri
 		switch {
 		case e == nil && there:
 			ids = append(ids, r.ID)
+		case e == nil && len(ids) == 0 && m.clock.Now().Sub(r.CreatedAt) <= settle:
+			return nil, nil // gone, or too new to be seen: a later sweep knows
 		case e == nil:
 			detail = "was gone already"
 		default:
