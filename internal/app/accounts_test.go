@@ -9,9 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"hinomi/internal/app"
 	"hinomi/internal/auth"
-	"hinomi/internal/awsclient"
 	"hinomi/internal/awstest"
 	"hinomi/internal/connector"
 	"hinomi/internal/secret"
@@ -31,11 +29,7 @@ func TestExternalID(t *testing.T) {
 	c.sync(k.ID, connector.FinishedSuccess)
 
 	c.AddRole(awstest.Role{Account: account, Name: "hinomi", Trust: []string{c.Account(1)}, ExternalID: "somebody-elses"})
-	again := open(t, func(cfg *app.Config) { // without the session of before
-		key := c.AddKey(c.Account(1), "hinomi")
-		cfg.Endpoint, cfg.Now, cfg.Ambient = c.URL(), c.now, &awsclient.Key{ID: key.ID, Secret: key.Secret}
-		cfg.Database, cfg.DataDir = "sqlite:"+c.file, c.dir
-	})
+	again := c.reopen() // without the session of before
 	s, err := again.SyncNow(t.Context(), auth.System(), k.ID)
 	if err != nil {
 		t.Fatal(err)

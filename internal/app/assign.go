@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
@@ -32,7 +34,7 @@ func (a *App) assignTags(ctx context.Context, world *snapshot.Snapshot) error {
 	if err != nil || len(rules) == 0 {
 		return err
 	}
-	facts, err := a.tagFacts(ctx, world)
+	facts, unclear, err := a.tagFacts(ctx, world)
 	if err != nil {
 		return err
 	}
@@ -46,7 +48,14 @@ func (a *App) assignTags(ctx context.Context, world *snapshot.Snapshot) error {
 		for ref := range tags {
 			refs = append(refs, ref)
 		}
-		kept, err := a.keptTags(ctx, r, faults)
+		var open []asset.Ref // about which the rule says nothing now
+		for _, f := range faults {
+			open = append(open, f.Ref)
+		}
+		if strings.Contains(r.Expression, "openPorts") {
+			open = append(open, unclear...)
+		}
+		kept, err := a.keptTags(ctx, r, open)
 		if err != nil {
 			return err
 		}
@@ -60,27 +69,47 @@ func (a *App) assignTags(ctx context.Context, world *snapshot.Snapshot) error {
 	return nil
 }
 
-// keptTags returns the assets that have a rule's tag already and about which the rule could not be evaluated now.
-func (a *App) keptTags(ctx context.Context, r store.TagRule, faults []tag.Fault) ([]asset.Ref, error) {
+// keptTags returns those of some assets that have a rule's tag already.
+func (a *App) keptTags(ctx context.Context, r store.TagRule, open []asset.Ref) ([]asset.Ref, error) {
+	if len(open) == 0 {
+		return nil, nil
+	}
+	wanted := make(map[asset.Ref]bool, len(open))
+	for _, ref := range open {
+		wanted[ref] = true
+	}
 	var out []asset.Ref
-	for _, f := range faults {
-		v, err := a.db.Asset(ctx, auth.Everything(), f.Ref)
+	f := store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Tags: []string{r.Tag}}
+	for from := ""; ; {
+		page, next, err := a.db.Assets(ctx, auth.Everything(), f, from, 1000)
 		if err != nil {
-			return nil, fmt.Errorf("tags of %s: %w", f.Ref, err)
+			return nil, fmt.Errorf("assets with the tag %s: %w", r.Tag, err)
 		}
-		for _, t := range v.OurTags {
-			if t.Origin == r.ID && t.Tag == r.Tag {
-				out = append(out, f.Ref)
+		for _, v := range page {
+			ref := asset.RefOf(v.Asset)
+			if wanted[ref] && slices.ContainsFunc(v.OurTags, func(t store.Tag) bool { return t.Origin == r.ID && t.Tag == r.Tag }) {
+				out = append(out, ref)
 			}
 		}
+		if next == "" {
+			return out, nil
+		}
+		from = next
 	}
-	return out, nil
 }
 
-// tagFacts gathers what rules may ask beside the asset itself.
-func (a *App) tagFacts(ctx context.Context, world *snapshot.Snapshot) (tag.Facts, error) {
+// tagFacts gathers what rules may ask beside the asset itself. unclear are the instances whose open ports are not known wholly.
+func (a *App) tagFacts(ctx context.Context, world *snapshot.Snapshot) (facts tag.Facts, unclear []asset.Ref, err error) {
 	ports := map[asset.Ref][]int64{}
+	for i := range snapshot.All[asset.Instance](world) {
+		if _, gap := world.GapFor(i.Account, i.Region, asset.KindNetworkInterface); gap {
+			unclear = append(unclear, asset.RefOf(i))
+		}
+	}
 	for _, e := range reach.FromInternet(world) {
+		if e.Verdict == reach.Unknown {
+			unclear = append(unclear, e.Ref())
+		}
 		if e.Verdict != reach.Reachable {
 			continue
 		}
@@ -92,12 +121,12 @@ func (a *App) tagFacts(ctx context.Context, world *snapshot.Snapshot) (tag.Facts
 	}
 	vulnerable, err := a.vulnerabilities(ctx)
 	if err != nil {
-		return tag.Facts{}, err
+		return tag.Facts{}, nil, err
 	}
 	return tag.Facts{
 		OpenPorts:       func(r asset.Ref) []int64 { return ports[r] },
 		Vulnerabilities: func(r asset.Ref) []string { return vulnerable[r] },
-	}, nil
+	}, unclear, nil
 }
 
 // assignModules decides the activation of every instance.
@@ -117,7 +146,31 @@ func (a *App) assignModules(ctx context.Context, world *snapshot.Snapshot) error
 			list = append(list, store.AssetActivation{Ref: asset.RefOf(i), Activation: store.Activation{Module: d.Module, Active: d.Active, Reason: d.Why}})
 		}
 	}
-	_, err = a.db.SetActivations(ctx, list)
+	if _, err = a.db.SetActivations(ctx, list); err != nil {
+		return err
+	}
+	return a.endByHand(ctx)
+}
+
+// endByHand ends what a person activated on instances that were terminated since: they do not come back.
+func (a *App) endByHand(ctx context.Context) error {
+	var list []store.AssetActivation
+	for _, m := range connector.Modules() {
+		f := store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, States: []string{"terminated", "shutting-down"}, Module: m}
+		for from := ""; ; {
+			page, next, err := a.db.Assets(ctx, auth.Everything(), f, from, 1000)
+			if err != nil {
+				return fmt.Errorf("terminated instances of module %s: %w", m, err)
+			}
+			for _, v := range page {
+				list = append(list, store.AssetActivation{Ref: asset.RefOf(v.Asset), Activation: store.Activation{Module: m, Hand: true, Reason: "instance is terminated"}})
+			}
+			if from = next; next == "" {
+				break
+			}
+		}
+	}
+	_, err := a.db.SetActivations(ctx, list)
 	return err
 }
 

@@ -3,7 +3,6 @@ package app_test
 import (
 	"database/sql"
 	"fmt"
-	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -53,6 +52,16 @@ func newCloud(t *testing.T, o awstest.Options, change func(*app.Config)) *cloud 
 	})
 	c.whatMotoLacks()
 	return c
+}
+
+// reopen opens the same installation a second time, as a process that was started anew does.
+func (c *cloud) reopen() *app.App {
+	c.t.Helper()
+	k := c.AddKey(c.Account(1), "hinomi")
+	return open(c.t, func(cfg *app.Config) {
+		cfg.Endpoint, cfg.Now, cfg.Ambient = c.URL(), c.now, &awsclient.Key{ID: k.ID, Secret: k.Secret}
+		cfg.Database, cfg.DataDir = "sqlite:"+c.file, c.dir
+	})
 }
 
 // whatMotoLacks answers calls that moto has not, as for an account that uses none of it.
@@ -201,7 +210,5 @@ func placed(list []store.Asset) map[string]string {
 
 func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// logger is a log that tests can read.
-func logger(b *strings.Builder) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
-
+// noSecret keeps the secret that is stored, or is none.
 var noSecret secret.Text

@@ -150,7 +150,7 @@ func (a *App) runSync(ctx context.Context, c *connector.Connector, s connector.S
 	target, err := a.target(ctx, c)
 	if err != nil {
 		s.Error = err.Error()
-		return a.endSync(ctx, c, s, nil)
+		return a.endSync(ctx, c, s, a.keepUnread(ctx, c, &s))
 	}
 	if c.Organization.Enroll {
 		_, failure, err := a.enrol(ctx, c, target.Session)
@@ -208,6 +208,15 @@ func (a *App) readAndKeep(ctx context.Context, c *connector.Connector, s connect
 	}
 	s.Counts.Instances = res.Snapshot.Len(asset.KindInstance)
 	return s, err
+}
+
+// keepUnread keeps that nothing of a connector's account could be read, so that what is known of it is stale.
+func (a *App) keepUnread(ctx context.Context, c *connector.Connector, s *connector.Sync) error {
+	b := snapshot.NewBuilder()
+	b.AddGap(snapshot.Gap{Scope: snapshot.Scope{Account: c.Account}, Reason: snapshot.Expired, Detail: s.Error, At: s.StartedAt})
+	s.Counts.Gaps = 1
+	_, err := a.db.ApplySnapshot(ctx, c.ID, s.ID, b.Build(s.StartedAt))
+	return err
 }
 
 // leftOut returns the gaps of regions of the connector's account that hold assets of ours and that nobody reads any more, because they were

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -59,6 +60,9 @@ func (c Config) ReadTarget(ctx context.Context, target string, o TargetOptions) 
 	if info.IsDir() {
 		return a.readFolder(ctx, target, o)
 	}
+	if m := info.Mode(); !m.IsRegular() && m&(fs.ModeDevice|fs.ModeCharDevice) != fs.ModeDevice {
+		return nil, fmt.Errorf("%s: %w: it is %s, which has no end or waits for a writer", target, ErrTarget, kindOfFile(m))
+	}
 	if strings.HasSuffix(target, ".gz") {
 		return a.readPacked(ctx, target)
 	}
@@ -70,6 +74,20 @@ func (c Config) ReadTarget(ctx context.Context, target string, o TargetOptions) 
 		return a.readSBOM(target)
 	}
 	return a.readImage(ctx, target)
+}
+
+// kindOfFile names a file that is neither regular nor a block device.
+func kindOfFile(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	case m&fs.ModeCharDevice != 0:
+		return "a character device"
+	default:
+		return "a special file"
+	}
 }
 
 func (a *App) extractOptions(method inventory.Method, source string) extract.Options {
@@ -119,7 +137,28 @@ func (a *App) readImage(ctx context.Context, path string) (*Scanned, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read image %s: %w", path, err)
 	}
+	addMissingEnd(inv, d)
 	return &Scanned{Target: path, Kind: "image", Inventory: inv, Cost: pipeline.Cost{Bytes: img.Size()}}, nil
+}
+
+// addMissingEnd adds what may be unseen because a disk is shorter than its partition table or a file system on it says, as that of a copy that
+// was cut. Reading itself only notices where a file lies beyond the end.
+func addMissingEnd(inv *inventory.Inventory, d *disk.Disk) {
+	gap := func(path, reason string) {
+		inv.Gaps = append(inv.Gaps, inventory.Gap{Path: path, FoundBy: "disk", Reason: reason})
+	}
+	for _, g := range d.Gaps {
+		gap("/", g)
+	}
+	for _, v := range d.Volumes {
+		if v.FS == nil {
+			continue
+		}
+		if size, have := v.FS.Info().Size, min(v.Size, d.Size-v.Offset); size > have {
+			gap("/", fmt.Sprintf("volume %d: the file system has %d bytes, of which %d are there: the copy was cut", v.Index, size, have))
+		}
+	}
+	inv.Sort()
 }
 
 // readPacked unpacks a gzip image to a temporary file, sparse where it holds zeros, and reads that.
@@ -250,6 +289,7 @@ func (a *App) readSnapshot(ctx context.Context, id string, o TargetOptions) (*Sc
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot %s: %w", id, err)
 	}
+	addMissingEnd(inv, d)
 	n := dev.Counters()
 	return &Scanned{Target: "ebs:" + id, Kind: "snapshot", Inventory: inv, Cost: pipeline.Cost{Calls: int(n.Lists + n.Blocks), Bytes: n.Bytes}}, nil
 }
