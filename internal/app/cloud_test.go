@@ -3,7 +3,6 @@ package app_test
 import (
 	"database/sql"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -207,8 +206,6 @@ func placed(list []store.Asset) map[string]string {
 	}
 	return out
 }
-
-func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // noSecret keeps the secret that is stored, or is none.
 var noSecret secret.Text
