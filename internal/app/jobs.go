@@ -85,16 +85,15 @@ func (a *App) doScan(ctx context.Context, j *job.Job) error {
 	if s.State != run.Queued {
 		return a.afterInterruption(ctx, s, j.Last)
 	}
-	err = a.runScan(ctx, s)
-	if errors.Is(context.Cause(ctx), job.ErrStopping) {
-		return errors.Join(err, a.scanAgain(context.WithoutCancel(ctx), s))
-	}
-	return err
+	return a.runScan(ctx, s)
 }
+
+// errInterrupted is the reason of a scan that its process did not live to end.
+var errInterrupted = errors.New("the process ended in the middle of the scan; its snapshots are deleted and the instance is scanned again")
 
 // afterInterruption deletes what a scan may have left, and queues another scan if this one never came to its end.
 func (a *App) afterInterruption(ctx context.Context, s run.Scan, last bool) error {
-	m, at, _, err := a.maker(ctx, s.Connector, s.Instance)
+	m, at, _, err := a.maker(ctx, s, false)
 	if err == nil {
 		err = a.release(ctx, m, at, s)
 	}
@@ -104,28 +103,26 @@ func (a *App) afterInterruption(ctx context.Context, s run.Scan, last bool) erro
 	if s.State != run.Running {
 		return err
 	}
-	if ferr := a.failScan(ctx, s, coverage.InternalError, errors.New("the process ended in the middle of the scan; its snapshots were deleted and the scan queued again")); ferr != nil {
-		return errors.Join(err, ferr)
-	}
-	return errors.Join(err, a.scanAgain(ctx, s))
+	return errors.Join(err, a.failScan(ctx, s, coverage.InternalError, errInterrupted, true))
 }
 
 // maxInterruptions is how often a scan that died with its process is queued again: a disk that kills the process must not do so for ever.
 const maxInterruptions = 3
 
-// scanAgain queues another scan of the same instance.
+// scanAgain queues another scan of the same instance; called in a transaction.
 func (a *App) scanAgain(ctx context.Context, s run.Scan) error {
 	if s.Attempts >= maxInterruptions {
 		return nil
 	}
-	return a.db.InTx(ctx, func(ctx context.Context) error {
-		n, err := a.db.CreateScan(ctx, run.Scan{Connector: s.Connector, Instance: s.Instance, State: run.Queued, Attempts: s.Attempts})
-		if err != nil {
-			return err
-		}
-		_, err = a.db.Enqueue(ctx, job.Spec{Kind: jobScan, Key: n.ID, Args: scanArgs{n.ID}})
+	if other, err := a.openScan(ctx, s.Instance); err != nil || other.ID != "" {
+		return err // somebody has queued it already
+	}
+	n, err := a.db.CreateScan(ctx, run.Scan{Connector: s.Connector, Instance: s.Instance, State: run.Queued, Attempts: s.Attempts})
+	if err != nil {
 		return err
-	})
+	}
+	_, err = a.db.Enqueue(ctx, job.Spec{Kind: jobScan, Key: n.ID, Args: scanArgs{n.ID}})
+	return err
 }
 
 func (a *App) doSweep(ctx context.Context, _ *job.Job) error {

@@ -10,4 +10,9 @@ import (
 // moto is the AWS stand-in of all tests of this package.
 var moto *awstest.Moto
 
-func TestMain(m *testing.M) { os.Exit(awstest.Main(m, &moto)) }
+func TestMain(m *testing.M) {
+	if scanChild() {
+		return
+	}
+	os.Exit(awstest.Main(m, &moto))
+}

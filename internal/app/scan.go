@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ebs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	snapshots "hinomi/internal/action/ebs"
@@ -39,11 +40,8 @@ func (a *App) ScanInstance(ctx context.Context, by auth.Principal, ref asset.Ref
 		return s, err
 	}
 	err = a.db.InTx(ctx, func(ctx context.Context) error {
-		alive := store.ScanFilter{States: []run.State{run.Queued, run.Running}, Instances: []string{ref.ID}}
-		if list, _, err := a.db.Scans(ctx, auth.Everything(), alive, "", 1); err != nil || len(list) > 0 {
-			if len(list) > 0 {
-				s = list[0] // it waits or runs already
-			}
+		if other, err := a.openScan(ctx, ref); err != nil || other.ID != "" {
+			s = other // it waits or runs already
 			return err
 		}
 		if s, err = a.db.CreateScan(ctx, s); err != nil {
@@ -55,6 +53,16 @@ func (a *App) ScanInstance(ctx context.Context, by auth.Principal, ref asset.Ref
 		return a.audit(ctx, by, "scan.start", "scan "+s.ID, ref.Account, ref.ID)
 	})
 	return s, err
+}
+
+// openScan returns the scan of an instance that waits or runs; one without an ID if there is none.
+func (a *App) openScan(ctx context.Context, ref asset.Ref) (run.Scan, error) {
+	f := store.ScanFilter{States: []run.State{run.Queued, run.Running}, Instances: []string{ref.ID}}
+	list, _, err := a.db.Scans(ctx, auth.Everything(), f, "", 1)
+	if err != nil || len(list) == 0 {
+		return run.Scan{}, err
+	}
+	return list[0], nil
 }
 
 // newScan checks that an instance can be scanned and returns the scan to be stored.
@@ -108,11 +116,13 @@ func (a *App) connectorOf(ctx context.Context, account string) (connector.Connec
 // runScan does an agentless scan: snapshot, read, delete, whatever happens. The end is stored in every case; the error returned is one
 // after which another attempt may help.
 func (a *App) runScan(ctx context.Context, s run.Scan) error {
-	maker, at, session, err := a.maker(ctx, s.Connector, s.Instance)
-	if err != nil {
-		return a.failScan(ctx, s, coverage.InternalError, err)
-	}
+	ctx, done := context.WithTimeout(ctx, scanLimit)
+	defer done()
 	s.State, s.StartedAt, s.Attempts = run.Running, a.now(), s.Attempts+1
+	maker, at, session, err := a.maker(ctx, s, true)
+	if err != nil {
+		return a.endScan(ctx, s, nil, err)
+	}
 	if err := a.db.PutScan(ctx, s); err != nil {
 		return err
 	}
@@ -120,18 +130,53 @@ func (a *App) runScan(ctx context.Context, s run.Scan) error {
 	inv, name, bytes, err := a.captureAndRead(ctx, maker, at, session, s)
 	released := a.release(ctx, maker, at, s)
 	s.Calls, s.Bytes = session.Calls()-before, bytes
-	if err != nil {
-		reason := coverage.InternalError
-		if f := session.Classify(err); f.Class == awsclient.Denied {
-			reason, err = coverage.AccessDenied, fmt.Errorf("%w: %s", err, f.Advice)
+	if err == nil {
+		_, err = a.line().Inspect(ctx, s.Instance, name, inv, pipeline.Cost{Calls: s.Calls, Bytes: s.Bytes})
+	}
+	return errors.Join(a.endScan(ctx, s, session, err), released)
+}
+
+// endScan stores how a scan ended; fault is nil for one that was finished.
+func (a *App) endScan(ctx context.Context, s run.Scan, session *awsclient.Session, fault error) error {
+	if fault == nil {
+		s.State, s.Reason, s.EndedAt = run.Finished, "", a.now()
+		return a.db.PutScan(context.WithoutCancel(ctx), s)
+	}
+	again := false
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, job.ErrLost):
+		return fault // another worker has the job, and ends the scan
+	case errors.Is(cause, job.ErrCanceled), errors.Is(cause, context.Canceled):
+		s.State, s.Reason, s.EndedAt = run.Canceled, "it was cancelled", a.now()
+		return errors.Join(fault, a.db.PutScan(context.WithoutCancel(ctx), s))
+	case errors.Is(cause, job.ErrStopping):
+		again = true
+		fault = fmt.Errorf("hinomi was stopped in the middle of the scan, which is queued again: %w", fault)
+	case errors.Is(cause, context.DeadlineExceeded):
+		fault = fmt.Errorf("the scan took longer than %s: %w", scanLimit, fault)
+	}
+	reason := coverage.InternalError
+	if session != nil {
+		if f := session.Classify(fault); f.Class == awsclient.Denied {
+			reason, fault = deniedReason(fault), fmt.Errorf("%w: %s", fault, f.Advice)
 		}
-		return errors.Join(a.failScan(ctx, s, reason, err), released)
 	}
-	if _, err := a.line().Inspect(ctx, s.Instance, name, inv, pipeline.Cost{Calls: s.Calls, Bytes: s.Bytes}); err != nil {
-		return errors.Join(a.failScan(ctx, s, coverage.InternalError, err), released)
+	if err := a.failScan(ctx, s, reason, fault, again); err != nil {
+		return errors.Join(fault, err)
 	}
-	s.State, s.Reason, s.EndedAt = run.Finished, "", a.now()
-	return errors.Join(a.db.PutScan(ctx, s), released)
+	if session == nil {
+		return nil // its connector cannot or may not scan: another attempt is in vain
+	}
+	return fault
+}
+
+// deniedReason tells a snapshot whose encryption key refuses from one that may not be made or read.
+func deniedReason(err error) coverage.Reason {
+	var d *types.AccessDeniedException
+	if errors.As(err, &d) && d.Reason == types.AccessDeniedExceptionReasonDependencyAccessDenied {
+		return coverage.AccessDeniedToKey
+	}
+	return coverage.AccessDenied
 }
 
 // captureAndRead makes the snapshots and reads the inventory from them.
@@ -196,37 +241,51 @@ func (a *App) release(ctx context.Context, m *snapshots.Maker, at snapshots.Plac
 	return nil
 }
 
-// failScan stores that a scan failed and why, on the scan and in the instance's coverage.
-func (a *App) failScan(ctx context.Context, s run.Scan, reason coverage.Reason, cause error) error {
+// failScan stores that a scan failed and why, on the scan and in the instance's coverage, and with again queues another one: all or nothing.
+func (a *App) failScan(ctx context.Context, s run.Scan, reason coverage.Reason, cause error, again bool) error {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer done()
 	s.State, s.Reason, s.EndedAt = run.Failed, cause.Error(), a.now()
 	a.log.WarnContext(ctx, "scan failed", slog.String("scan_id", s.ID), slog.String("instance", s.Instance.ID), slog.Any("err", cause))
-	return errors.Join(a.db.PutScan(ctx, s), keeper{a.db}.KeepCoverage(ctx, []coverage.Coverage{{
-		Resource: s.Instance, Scan: coverage.PackageScan, Status: coverage.Active, Reason: reason, Detail: cause.Error(), Mode: "EC2_AGENTLESS",
-	}}))
+	return a.db.InTx(ctx, func(ctx context.Context) error {
+		if err := a.db.PutScan(ctx, s); err != nil {
+			return err
+		}
+		if err := (keeper{a.db}).KeepCoverage(ctx, []coverage.Coverage{{
+			Resource: s.Instance, Scan: coverage.PackageScan, Status: coverage.Active, Reason: reason, Detail: cause.Error(), Mode: "EC2_AGENTLESS",
+		}}); err != nil || !again {
+			return err
+		}
+		return a.scanAgain(ctx, s)
+	})
 }
 
-// maker returns who makes and removes snapshots in the account of a connector.
-func (a *App) maker(ctx context.Context, connectorID string, ref asset.Ref) (*snapshots.Maker, snapshots.Place, *awsclient.Session, error) {
-	at := snapshots.Place{Account: ref.Account, Region: ref.Region, Connector: connectorID}
-	c, err := a.db.Connector(ctx, auth.Everything(), connectorID)
+// maker returns who makes and removes snapshots in the account of a scan's connector. Removing is allowed even if the connector has
+// become read-only since: what is ours must not stay.
+func (a *App) maker(ctx context.Context, s run.Scan, making bool) (*snapshots.Maker, snapshots.Place, *awsclient.Session, error) {
+	at := snapshots.Place{Account: s.Instance.Account, Region: s.Instance.Region, Connector: s.Connector}
+	c, err := a.db.Connector(ctx, auth.Everything(), s.Connector)
 	if err != nil {
 		return nil, at, nil, fmt.Errorf("connector of the scan: %w", err)
 	}
-	if !c.May(connector.SnapshotVolumes) {
+	if making && !c.May(connector.SnapshotVolumes) {
 		return nil, at, nil, fmt.Errorf("connector %s: %w", c.Name, ErrReadOnly)
 	}
 	session, err := a.session(ctx, &c)
 	if err != nil {
 		return nil, at, nil, err
 	}
+	m, err := a.makerIn(ctx, session, at)
+	return m, at, session, err
+}
+
+// makerIn returns who makes and removes snapshots in a place.
+func (a *App) makerIn(ctx context.Context, session *awsclient.Session, at snapshots.Place) (*snapshots.Maker, error) {
 	installation, err := a.db.InstallationID(ctx)
 	if err != nil {
-		return nil, at, nil, err
+		return nil, err
 	}
-	m, err := snapshots.New(session.EC2(ref.Region), keeper{a.db}, snapshots.Clock{Now: a.now, Sleep: a.cfg.Sleep}, installation)
-	return m, at, session, err
+	return snapshots.New(session.EC2(at.Region), keeper{a.db}, snapshots.Clock{Now: a.now, Sleep: a.cfg.Sleep}, installation)
 }
 
 var _ snapshots.API = (*ec2.Client)(nil)
@@ -246,7 +305,13 @@ func (a *App) ScanNow(ctx context.Context, by auth.Principal, ref asset.Ref) (ru
 	if err != nil {
 		return s, err
 	}
-	failed := a.runScan(ctx, s)
+	fault := a.runScan(ctx, s)
 	ended, err := a.db.Scan(context.WithoutCancel(ctx), auth.Everything(), s.ID)
-	return ended, errors.Join(failed, err)
+	if err != nil {
+		return s, errors.Join(fault, err)
+	}
+	if ended.State == run.Failed || ended.State == run.Canceled {
+		return ended, nil // the reason says it
+	}
+	return ended, fault
 }

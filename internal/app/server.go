@@ -22,19 +22,24 @@ func schedules() []job.Schedule {
 type WorkOptions struct {
 	Concurrency int           // jobs at once; 4 if 0
 	Poll        time.Duration // how often it looks for work; 1 s if 0
+	Beat        time.Duration // how often it says that it lives; 5 s if 0
 	DeadAfter   time.Duration // silence after which a worker's jobs are taken over; 30 s if 0
+	Grace       time.Duration // how long jobs may go on after the context's end before they are stopped; 70 s if 0
 }
 
 // Work does jobs until the context ends, then finishes or gives back what it has begun, and returns.
 func (a *App) Work(ctx context.Context, o WorkOptions) error {
 	w, err := a.db.Jobs().Work(ctx, job.WorkOptions{
-		Handlers: a.handlers(), Schedules: schedules(), Concurrency: o.Concurrency, Poll: o.Poll, DeadAfter: o.DeadAfter,
+		Handlers: a.handlers(), Schedules: schedules(), Concurrency: o.Concurrency, Poll: o.Poll, Beat: o.Beat, DeadAfter: o.DeadAfter,
 	})
 	if err != nil {
 		return err
 	}
 	<-ctx.Done()
-	stop, done := context.WithTimeout(context.WithoutCancel(ctx), releaseTime+10*time.Second)
+	if o.Grace == 0 {
+		o.Grace = releaseTime + 10*time.Second
+	}
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), o.Grace)
 	defer done()
 	return w.Stop(stop)
 }

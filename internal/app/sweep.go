@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	snapshots "hinomi/internal/action/ebs"
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/connector"
+	"hinomi/internal/coverage"
+	"hinomi/internal/job"
 	"hinomi/internal/run"
 	"hinomi/internal/source/aws/live"
 	"hinomi/internal/store"
@@ -27,11 +32,10 @@ func (a *App) Sweep(ctx context.Context, by auth.Principal) (Swept, error) {
 	if err := allow(by, auth.RunScan, ""); err != nil {
 		return Swept{}, err
 	}
-	open, err := a.db.ListOpenResources(ctx)
-	if err != nil {
-		return Swept{}, err
+	if err := a.settleLost(ctx); err != nil {
+		return Swept{}, fmt.Errorf("end the scans that were lost: %w", err)
 	}
-	running, err := a.runningScans(ctx)
+	open, err := a.db.ListOpenResources(ctx)
 	if err != nil {
 		return Swept{}, err
 	}
@@ -41,7 +45,7 @@ func (a *App) Sweep(ctx context.Context, by auth.Principal) (Swept, error) {
 		if !c.May(connector.SnapshotVolumes) && len(mine) == 0 {
 			return nil
 		}
-		deleted, err := a.sweepConnector(ctx, c, mine, running)
+		deleted, err := a.sweepConnector(ctx, c, mine)
 		out.Deleted = append(out.Deleted, deleted...)
 		if err != nil {
 			out.Faults = append(out.Faults, fmt.Sprintf("connector %s: %v", c.Name, err))
@@ -66,7 +70,7 @@ func resourcesOf(list []run.Resource, connectorID string) []run.Resource {
 }
 
 // sweepConnector sweeps every region that a connector reads, and those where something is known to be open.
-func (a *App) sweepConnector(ctx context.Context, c *connector.Connector, open []run.Resource, running func(string) bool) ([]run.Resource, error) {
+func (a *App) sweepConnector(ctx context.Context, c *connector.Connector, open []run.Resource) ([]run.Resource, error) {
 	session, err := a.session(ctx, c)
 	if err != nil {
 		return nil, err
@@ -87,19 +91,15 @@ func (a *App) sweepConnector(ctx context.Context, c *connector.Connector, open [
 	for _, r := range open {
 		regions[r.Region] = true
 	}
-	installation, err := a.db.InstallationID(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var all []run.Resource
 	var faults []error
-	for region := range regions {
-		m, err := snapshots.New(session.EC2(region), keeper{a.db}, snapshots.Clock{Now: a.now, Sleep: a.cfg.Sleep}, installation)
+	for _, region := range slices.Sorted(maps.Keys(regions)) {
+		at := snapshots.Place{Account: c.Account, Region: region, Connector: c.ID}
+		m, err := a.makerIn(ctx, session, at)
 		if err != nil {
 			return all, err
 		}
-		at := snapshots.Place{Account: c.Account, Region: region, Connector: c.ID}
-		deleted, err := m.Sweep(ctx, at, inRegion(open, region), running)
+		deleted, err := m.Sweep(ctx, at, inRegion(open, region), a.needed)
 		all = append(all, deleted...)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %s", region, session.Classify(err)))
@@ -118,20 +118,87 @@ func inRegion(list []run.Resource, region string) []run.Resource {
 	return out
 }
 
-// runningScans returns which scans still need their snapshots.
-func (a *App) runningScans(ctx context.Context) (func(string) bool, error) {
-	alive := map[string]bool{}
+// scanLimit is how long a scan may take: the longest wait for its snapshots, and as long again to read them.
+const scanLimit = 12 * time.Hour
+
+// needed reports whether a scan may still need its snapshots. One without a job that is past its limit does not: its process is gone.
+func (a *App) needed(ctx context.Context, scanID string) (bool, error) {
+	s, err := a.db.Scan(ctx, auth.Everything(), scanID)
+	if isNotFound(err) {
+		return false, nil // of an older state of the database
+	}
+	if err != nil {
+		return false, err
+	}
+	if s.State != run.Queued && s.State != run.Running {
+		return false, nil
+	}
+	return !a.overdue(s), nil
+}
+
+func (a *App) overdue(s run.Scan) bool {
+	since := s.StartedAt
+	if since.IsZero() {
+		since = s.QueuedAt
+	}
+	return a.now().Sub(since) > scanLimit+releaseTime
+}
+
+// settleLost ends the scans that nobody will end any more: their process was killed and no job is left to take them up, or their job
+// was cancelled before it began. Otherwise their instance would never be scanned again.
+func (a *App) settleLost(ctx context.Context) error {
+	waiting, err := a.scansWithJobs(ctx)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	err = a.eachOpenScan(ctx, func(s run.Scan) {
+		switch {
+		case waiting[s.ID]:
+		case s.State == run.Queued && a.now().Sub(s.QueuedAt) > time.Minute: // younger ones may not have been seen among the jobs
+			s.State, s.Reason, s.EndedAt = run.Canceled, "its job was cancelled before it began", a.now()
+			faults = append(faults, a.db.PutScan(ctx, s))
+		case s.State == run.Running && a.overdue(s):
+			faults = append(faults, a.failScan(ctx, s, coverage.InternalError, errInterrupted, true))
+		}
+	})
+	return errors.Join(append(faults, err)...)
+}
+
+// scansWithJobs returns the scans that a job works on or will.
+func (a *App) scansWithJobs(ctx context.Context) (map[string]bool, error) {
+	out := map[string]bool{}
+	// A job goes from queued to running to retrying to running: running is asked for again, so that none slips through between two lists.
+	for _, state := range []job.State{job.Queued, job.Running, job.Retrying, job.Running} {
+		for from := ""; ; {
+			page, next, err := a.db.Jobs().List(ctx, jobScan, state, from, 500)
+			if err != nil {
+				return nil, err
+			}
+			for _, j := range page {
+				out[j.Key] = true
+			}
+			if next == "" {
+				break
+			}
+			from = next
+		}
+	}
+	return out, nil
+}
+
+func (a *App) eachOpenScan(ctx context.Context, do func(run.Scan)) error {
 	f := store.ScanFilter{States: []run.State{run.Queued, run.Running}}
 	for from := ""; ; {
 		page, next, err := a.db.Scans(ctx, auth.Everything(), f, from, 500)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, s := range page {
-			alive[s.ID] = true
+			do(s)
 		}
 		if next == "" {
-			return func(id string) bool { return alive[id] }, nil
+			return nil
 		}
 		from = next
 	}
