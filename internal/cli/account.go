@@ -62,7 +62,7 @@ func (c *command) connectorSync() *cobra.Command {
 				do = a.SyncConnector
 			}
 			s, err := do(ctx, operator(), args[0])
-			b.close()
+			b.close(err)
 			if err != nil {
 				return c.unknown("connector", args[0], err)
 			}
@@ -198,7 +198,11 @@ func (c *command) baseAccountCommand() *cobra.Command {
 	remove := &cobra.Command{
 		Use: "remove", Short: "Remove the base account; the process's own credentials assume the roles again", Args: cobra.NoArgs,
 		RunE: c.with(func(ctx context.Context, a *app.App, _ []string) error {
-			return c.noBase(kind(), a.RemoveBaseAccount(ctx, operator(), kind()))
+			if err := a.RemoveBaseAccount(ctx, operator(), kind()); err != nil {
+				return c.noBase(kind(), err)
+			}
+			c.say("base account of type %s removed", kind())
+			return nil
 		}),
 	}
 	test := &cobra.Command{

@@ -58,7 +58,7 @@ func (f *assetFlags) register(cmd *cobra.Command) {
 	s.StringSliceVar(&f.regions, "region", nil, "only these regions")
 	s.StringSliceVar(&f.states, "state", nil, "only in these states (running, stopped …)")
 	s.StringSliceVar(&f.tags, "tag", nil, "only with one of these tags of ours")
-	s.StringVar(&f.module, "module", "", "only activated for this module")
+	s.StringVar(&f.module, "module", "", "only activated for this module: vulnerability, network, configuration")
 	s.StringVar(&f.connector, "connector", "", "only read by this connector")
 	s.StringVar(&f.text, "text", "", "part of the name or id")
 	s.BoolVar(&f.gone, "gone", false, "also those that are gone")
@@ -74,6 +74,9 @@ func (f *assetFlags) filter(ctx context.Context, c *command, a *app.App) (store.
 			out.Kinds = append(out.Kinds, asset.Kind(k))
 		}
 	}
+	if f.module != "" && !slices.Contains(connector.Modules(), out.Module) {
+		return out, usageError("--module %q is none of vulnerability, network, configuration", f.module)
+	}
 	if f.connector != "" {
 		n, err := a.Store().Connector(ctx, operator().Scope, f.connector)
 		if err != nil {
@@ -82,6 +85,16 @@ func (f *assetFlags) filter(ctx context.Context, c *command, a *app.App) (store.
 		out.Connector = n.ID
 	}
 	return out, nil
+}
+
+// nothing is what a person reads instead of an empty list.
+func (f *assetFlags) nothing(cmd *cobra.Command) string {
+	for _, name := range []string{"kind", "account", "region", "state", "tag", "module", "connector", "text", "stale"} {
+		if cmd.Flags().Changed(name) {
+			return "No asset matches; hinomi asset count says what there is."
+		}
+	}
+	return "No assets: hinomi connector sync reads them from AWS, hinomi import DIR from a folder of AWS CLI JSON."
 }
 
 func (c *command) assetList() *cobra.Command {
@@ -100,8 +113,10 @@ func (c *command) assetList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		v := view{header: []string{"ID", "NAME", "KIND", "ACCOUNT", "REGION", "STATE", "LAST SEEN", "TAGS"}, data: list,
-			empty: "No assets: hinomi connector sync reads them from AWS, hinomi import DIR from a folder of AWS CLI JSON"}
+		v := view{
+			header: []string{"ID", "NAME", "KIND", "ACCOUNT", "REGION", "STATE", "LAST SEEN", "TAGS"}, data: list,
+			spare: []string{"KIND", "LAST SEEN", "ACCOUNT", "TAGS"}, empty: f.nothing(cmd),
+		}
 		for _, s := range list {
 			m := s.Base()
 			v.rows = append(v.rows, []string{m.ID, m.Name(), string(s.Asset.Kind()), m.Account, m.Region, stateOf(s), c.when(s.LastSeen), ourTags(s)})
@@ -175,7 +190,9 @@ func (c *command) find(ctx context.Context, a *app.App, id string) (store.Asset,
 	if err != nil {
 		return store.Asset{}, err
 	}
-	if id != lastPart(id) {
+	if id == lastPart(id) {
+		list = instanceFirst(list)
+	} else {
 		list = slices.DeleteFunc(list, func(s store.Asset) bool { return asset.RefOf(s.Asset).String() != id })
 	}
 	switch len(list) {
@@ -190,6 +207,15 @@ func (c *command) find(ctx context.Context, a *app.App, id string) (store.Asset,
 		}
 		return store.Asset{}, hinted(fmt.Errorf("%q names %d assets", id, len(list)), "say which: %s", strings.Join(refs, ", "))
 	}
+}
+
+// instanceFirst returns the instance alone if a bare id names one beside what AWS calls by the same id (Systems Manager's view of it).
+func instanceFirst(list []store.Asset) []store.Asset {
+	instances := slices.DeleteFunc(slices.Clone(list), func(s store.Asset) bool { return s.Asset.Kind() != asset.KindInstance })
+	if len(instances) == 1 {
+		return instances
+	}
+	return list
 }
 
 func lastPart(id string) string {
@@ -282,7 +308,11 @@ func (c *command) assetTag(verb string, on bool) *cobra.Command {
 			if errors.Is(err, store.ErrNotFound) {
 				return fmt.Errorf("%s has no tag %q that was given by hand", args[0], args[1])
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			c.say("tag %s %s %s", args[1], map[bool]string{true: "stands on", false: "was taken from"}[on], args[0])
+			return nil
 		}),
 	}
 }
@@ -297,7 +327,15 @@ func (c *command) assetActivate(verb string, on bool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.ActivateAsset(ctx, operator(), asset.RefOf(s.Asset), connector.Module(args[1]), on, automatic)
+			if err := a.ActivateAsset(ctx, operator(), asset.RefOf(s.Asset), connector.Module(args[1]), on, automatic); err != nil {
+				return err
+			}
+			now := map[bool]string{true: "on", false: "off"}[on] + ", by hand"
+			if automatic {
+				now = "as its connector says"
+			}
+			c.say("%s of %s: %s", args[1], args[0], now)
+			return nil
 		}),
 	}
 	cmd.Flags().BoolVar(&automatic, "automatic", false, "forget the decision by hand")

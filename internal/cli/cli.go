@@ -85,23 +85,46 @@ func (c *command) root() *cobra.Command {
 
 Exit codes: 0 done, no finding at or above --fail-on; 1 findings at or above --fail-on; 2 an error; 3 not everything could be assessed.`,
 		SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return c.prepare() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) },
 	}
 	f := r.PersistentFlags()
-	f.StringVarP(&c.output, "output", "o", "table", "table, json, yaml or csv")
+	f.StringVarP(&c.output, "output", "o", tableFormat, "table, json, yaml or csv")
 	f.StringVar(&c.database, "database", "", "where the state is kept: a file, sqlite:FILE or postgres://… (HINOMI_DATABASE)")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "log what is done to standard error")
 	f.BoolVar(&c.noColour, "no-color", false, "no colours (also NO_COLOR, and whenever the output is not a terminal)")
 	r.AddGroup(&cobra.Group{ID: "start", Title: "Start here:"}, &cobra.Group{ID: "accounts", Title: "Accounts:"},
 		&cobra.Group{ID: "results", Title: "Results:"}, &cobra.Group{ID: "run", Title: "Run and keep:"})
+	r.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return hinted(err, "%s --help lists its flags", cmd.CommandPath())
+	})
 	for _, add := range c.verbs() {
 		r.AddCommand(add)
 	}
+	refuseUnknown(r)
 	return r
 }
 
+// refuseUnknown makes a command that only groups others refuse a word that is none of them: cobra would show help and call it a success.
+func refuseUnknown(top *cobra.Command) {
+	for _, cmd := range top.Commands() {
+		refuseUnknown(cmd)
+		if !cmd.HasSubCommands() || cmd.Runnable() {
+			continue
+		}
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return hinted(fmt.Errorf("%s has no command %q", cmd.CommandPath(), args[0]), "%s --help lists them", cmd.CommandPath())
+			}
+			return cmd.Help()
+		}
+	}
+}
+
 // prepare turns flags and environment into the configuration, before any verb runs.
-func (c *command) prepare() error {
+func (c *command) prepare(cmd *cobra.Command) error {
+	if err := c.checkFormat(cmd); err != nil {
+		return err
+	}
 	c.colour = c.terminal && !c.noColour && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	level := slog.LevelWarn
 	if c.verbose {
@@ -138,9 +161,13 @@ func usageError(format string, a ...any) error {
 	return hinted(fmt.Errorf(format, a...), "see hinomi help")
 }
 
-// complain prints an error in one line, and below it what to do.
+// complain prints an error, each of several joined ones on a line, and below it what to do.
 func (c *command) complain(err error) {
-	fmt.Fprintln(c.errs, "hinomi: "+printable(strings.TrimSpace(err.Error())))
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' })
+	for i, l := range lines {
+		lines[i] = printable(strings.TrimSpace(l))
+	}
+	fmt.Fprintln(c.errs, "hinomi: "+strings.Join(lines, "\n  "))
 	var h *hint
 	if errors.As(err, &h) {
 		fmt.Fprintln(c.errs, "  → "+printable(h.what))

@@ -121,7 +121,7 @@ func (c *command) connectorAdd() *cobra.Command {
 		}
 		added, err := a.AddConnector(ctx, operator(), n, key)
 		if err != nil {
-			return err
+			return c.taken("connector", n.Name, err)
 		}
 		for _, w := range added.Warnings {
 			fmt.Fprintln(c.errs, "warning: "+printable(w))
@@ -147,7 +147,7 @@ func (c *command) connectorEdit() *cobra.Command {
 		}
 		out, err := a.EditConnector(ctx, operator(), n, key)
 		if err != nil {
-			return err
+			return c.taken("connector", n.Name, err)
 		}
 		return c.show(connectorView(out, ""))
 	})
@@ -197,16 +197,23 @@ func (c *command) connectorList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := view{header: []string{"NAME", "ACCOUNT", "TYPE", "REGIONS", "STATE", "LAST SYNC", "NEXT", "INSTANCES", "ERROR"}, data: list,
-				empty: "No connectors yet: hinomi connector add --name … --role …"}
+			v := view{
+				header: []string{"NAME", "ACCOUNT", "TYPE", "REGIONS", "STATE", "LAST SYNC", "NEXT", "INSTANCES", "ERROR"}, data: list,
+				spare: []string{"TYPE", "NEXT", "REGIONS"}, empty: "No connectors yet: hinomi connector add --name … --role …",
+			}
 			for _, s := range list {
 				n := s.Connector
 				state := string(s.Last.State)
+				if state == "" {
+					state = "never synced"
+				}
 				if !n.Enabled {
 					state = "disabled"
 				}
-				v.rows = append(v.rows, []string{n.Name, n.Account, string(n.Type), orAll(n.Regions), state, c.when(s.Last.EndedAt), c.when(s.Next),
-					strconv.Itoa(s.Last.Counts.Instances), firstError(s.Last)})
+				v.rows = append(v.rows, []string{
+					n.Name, n.Account, string(n.Type), orAll(n.Regions), state, c.when(s.Last.EndedAt), c.when(s.Next),
+					strconv.Itoa(s.Last.Counts.Instances), firstError(s.Last),
+				})
 			}
 			return c.show(v)
 		}),

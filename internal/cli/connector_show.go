@@ -45,6 +45,14 @@ func (c *command) unknown(what, name string, err error) error {
 	return err
 }
 
+// taken says which name is in use already.
+func (c *command) taken(what, name string, err error) error {
+	if errors.Is(err, store.ErrExists) {
+		return hinted(fmt.Errorf("there is a %s %q already", what, name), "hinomi %s list shows them", what)
+	}
+	return err
+}
+
 // secretKey reads a secret access key from standard input or from the environment; never from an argument, which other users can see.
 func (c *command) secretKey(fromStdin, wanted bool) (secret.Text, error) {
 	if !wanted {

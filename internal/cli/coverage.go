@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,7 @@ func (c *command) coverageCommand() *cobra.Command {
 	s := cmd.Flags()
 	s.StringSliceVar(&scans, "scan", nil, "package, network, configuration")
 	s.StringSliceVar(&statuses, "status", nil, "active, inactive")
-	s.StringSliceVar(&reasons, "reason", nil, "successful, not_activated, pending_initial_scan …")
+	s.StringSliceVar(&reasons, "reason", nil, "successful, not_fully_assessed, no_inventory, not_activated …")
 	s.StringSliceVar(&accounts, "account", nil, "only these accounts")
 	s.StringSliceVar(&regions, "region", nil, "only these regions")
 	s.StringSliceVar(&assets, "asset", nil, "only these instances")
@@ -32,14 +33,23 @@ func (c *command) coverageCommand() *cobra.Command {
 	s.IntVar(&limit, "limit", 200, "at most so many; 0 is all")
 	s.BoolVar(&count, "count", false, "only count them")
 	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
-		f := store.CoverageFilter{Accounts: accounts, Regions: regions, Assets: assets, Tags: tags,
-			Scans: words[coverage.Scan](scans), Statuses: words[coverage.Status](statuses), Reasons: words[coverage.Reason](reasons)}
+		f := store.CoverageFilter{Accounts: accounts, Regions: regions, Assets: assets, Tags: tags}
+		var err error
+		if f.Scans, err = words("--scan", scans, coverage.PackageScan, coverage.NetworkScan, coverage.RuleScan); err != nil {
+			return err
+		}
+		if f.Reasons, err = words("--reason", reasons, allReasons()...); err != nil {
+			return err
+		}
+		if f.Statuses, err = words("--status", statuses, coverage.Active, coverage.Inactive); err != nil {
+			return err
+		}
 		if count {
 			list, err := a.Store().CountCoverage(ctx, operator().Scope, f)
 			if err != nil {
 				return err
 			}
-			v := view{header: []string{"SCAN", "STATUS", "REASON", "INSTANCES"}, data: list, empty: "No instances."}
+			v := view{header: []string{"SCAN", "STATUS", "REASON", "INSTANCES"}, data: list, empty: noInstances}
 			for _, k := range list {
 				v.rows = append(v.rows, []string{string(k.Scan), string(k.Status), string(k.Reason), strconv.Itoa(k.Count)})
 			}
@@ -51,7 +61,10 @@ func (c *command) coverageCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		v := view{header: []string{"INSTANCE", "NAME", "ACCOUNT", "REGION", "SCAN", "STATUS", "REASON", "LAST", "DETAIL"}, data: list, empty: "No instances."}
+		v := view{
+			header: []string{"INSTANCE", "NAME", "ACCOUNT", "REGION", "SCAN", "STATUS", "REASON", "LAST", "DETAIL"}, data: list, empty: noInstances,
+			spare: []string{"LAST", "STATUS", "ACCOUNT", "REGION"},
+		}
 		for _, k := range list {
 			v.rows = append(v.rows, []string{k.Resource.ID, k.Name, k.Resource.Account, k.Resource.Region, string(k.Scan), string(k.Status), string(k.Reason), c.when(k.LastScanned), k.Detail})
 		}
@@ -63,13 +76,48 @@ func (c *command) coverageCommand() *cobra.Command {
 	return cmd
 }
 
-// words turns flags into words of a vocabulary in capitals.
-func words[T ~string](list []string) []T {
+// noInstances is what a person reads instead of an empty coverage.
+const noInstances = "No instance matches; hinomi asset count says what there is."
+
+// allReasons are the words of --reason.
+func allReasons() []coverage.Reason {
+	return []coverage.Reason{
+		coverage.PendingInitialScan, coverage.ScanInProgress, coverage.Successful, coverage.AccessDenied, coverage.AccessDeniedToKey, coverage.InternalError,
+		coverage.UnmanagedInstance, coverage.NoInventory, coverage.StaleInventory, coverage.UnsupportedOS, coverage.UnsupportedConfig, coverage.ExcludedByTag,
+		coverage.InstanceStopped, coverage.ResourceTerminated, coverage.NoResourcesFound, coverage.NotActivated, coverage.NotFullyAssessed, coverage.AssetStale,
+	}
+}
+
+// unassessed reports whether somebody who should have been looked at was not, or not fully: an instance that is switched off by hand or by
+// rule, or is gone, does not count. Where no instance is known at all nothing was assessed.
+func unassessed(ctx context.Context, a *app.App, f store.CoverageFilter) (bool, error) {
+	list, err := a.Store().CountCoverage(ctx, operator().Scope, f)
+	for _, k := range list {
+		switch k.Reason {
+		case coverage.Successful, coverage.NotActivated, coverage.ExcludedByTag, coverage.ResourceTerminated:
+		default:
+			return true, err
+		}
+	}
+	return len(list) == 0, err
+}
+
+// words turns a flag's values into words of a closed vocabulary in capitals. A word that is none is refused: an empty list would look like
+// "nothing found".
+func words[T ~string](flag string, list []string, known ...T) ([]T, error) {
 	var out []T
 	for _, s := range list {
-		out = append(out, T(strings.ToUpper(s)))
+		w := T(strings.ToUpper(s))
+		if !slices.Contains(known, w) {
+			var names []string
+			for _, k := range known {
+				names = append(names, strings.ToLower(string(k)))
+			}
+			return nil, usageError("%s %q is none of %s", flag, s, strings.Join(names, ", "))
+		}
+		out = append(out, w)
 	}
-	return out
+	return out, nil
 }
 
 func (c *command) gapsCommand() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +53,7 @@ func (c *command) demoCommand() *cobra.Command {
 		}
 		defer func() { err = errors.Join(err, a.Close()) }()
 		out, err := a.Demonstrate(cmd.Context(), examples)
-		b.close()
+		b.close(err)
 		if err != nil {
 			return err
 		}
@@ -69,8 +70,10 @@ func (c *command) demoCommand() *cobra.Command {
 
 // showDemo prints the summary: what there is, what is wrong, what was not assessed, how to go on.
 func (c *command) showDemo(ctx context.Context, a *app.App, out app.Demonstrated, dir string) error {
-	if c.output != "table" {
-		return c.show(view{data: map[string]any{"world": out.World, "findings": out.Findings, "coverage": out.Coverage}, header: []string{"-"}})
+	if c.output != tableFormat {
+		v := severityTable(out.Findings)
+		v.data = map[string]any{"world": out.World, "findings": out.Findings, "coverage": out.Coverage}
+		return c.show(v)
 	}
 	fmt.Fprintln(c.out)
 	assets, err := a.Store().CountAssets(ctx, operator().Scope, store.AssetFilter{})
@@ -84,7 +87,7 @@ func (c *command) showDemo(ctx context.Context, a *app.App, out app.Demonstrated
 	fmt.Fprintf(c.out, "%s  %d accounts, %d regions: %d instances, %d assets in all. %d advisories.\n", c.bold("Read"), len(accountsOf(out)), regionsOf(out),
 		assets["instance"], n, out.Feeds.Rows)
 	for _, d := range out.Disks {
-		fmt.Fprintf(c.out, "%s  the disk of %s (%s): %s, %d packages, without an agent and without mounting it.\n\n", c.bold("Read"), printable(d.Name), d.Instance.ID, printable(d.OS), d.Packages)
+		fmt.Fprintf(c.out, "%s  the disk of %s (%s):\n      %s, %d packages, without an agent and without mounting it.\n\n", c.bold("Read"), printable(d.Name), d.Instance.ID, printable(d.OS), d.Packages)
 	}
 	if err := c.show(severityTable(out.Findings)); err != nil {
 		return err
@@ -92,15 +95,15 @@ func (c *command) showDemo(ctx context.Context, a *app.App, out app.Demonstrated
 	if err := c.showWorst(ctx, a); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, c.bold("\nNot assessed, and why"))
+	fmt.Fprintln(c.out, "\n"+c.bold("Not assessed, and why"))
 	for _, d := range out.Disks {
 		for _, text := range d.Outcome.Matched.NotAssessed {
-			fmt.Fprintln(c.out, "  "+printable(d.Name)+": "+printable(text))
+			fmt.Fprintln(c.out, c.wrapped("  "+printable(d.Name+": "+text)))
 		}
 	}
 	for _, k := range out.Coverage {
 		if k.Reason != "SUCCESSFUL" {
-			fmt.Fprintf(c.out, "  %d instances: %s %s\n", k.Count, k.Scan, k.Reason)
+			fmt.Fprintf(c.out, "  %s: %s %s\n", counted(k.Count, "instance"), strings.ToLower(string(k.Scan)), strings.ToLower(string(k.Reason)))
 		}
 	}
 	fmt.Fprintf(c.out, "\n%s\n  export HINOMI_HOME=%s\n  bin/hinomi findings --severity critical,high\n  bin/hinomi findings show ID          why: the comparison, or the way in hop by hop\n  bin/hinomi coverage                  who was looked at, and who not\n  bin/hinomi asset list\n  make demo DEMO_FLAGS=--serve         the same behind the API\n",
@@ -126,6 +129,14 @@ func regionsOf(out app.Demonstrated) int {
 		}
 	}
 	return len(list)
+}
+
+// counted writes a number with its word, in the plural unless it is one.
+func counted(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return strconv.Itoa(n) + " " + word + "s"
 }
 
 // severityTable counts findings by severity and type.

@@ -27,7 +27,7 @@ func (c *command) importCommand() *cobra.Command {
 		c.cfg.Progress = b.step
 		return c.with(func(ctx context.Context, a *app.App, args []string) error {
 			out, err := a.ImportDump(ctx, operator(), args[0], o)
-			b.close()
+			b.close(err)
 			if err != nil {
 				return err
 			}
@@ -35,8 +35,10 @@ func (c *command) importCommand() *cobra.Command {
 				c.exit = exitNotAssessed
 			}
 			k := out.Observed.Counts
-			v := view{header: []string{"FILES", "INSTANCES", "ASSETS", "ADDED", "CHANGED", "GONE", "GAPS"}, data: out, notes: out.Notes,
-				rows: [][]string{{strconv.Itoa(out.Files), strconv.Itoa(k.Instances), strconv.Itoa(k.Assets), strconv.Itoa(k.Added), strconv.Itoa(k.Changed), strconv.Itoa(k.Gone), strconv.Itoa(out.Gaps)}}}
+			v := view{
+				header: []string{"FILES", "INSTANCES", "ASSETS", "ADDED", "CHANGED", "GONE", "GAPS"}, data: out, notes: out.Notes,
+				rows: [][]string{{strconv.Itoa(out.Files), strconv.Itoa(k.Instances), strconv.Itoa(k.Assets), strconv.Itoa(k.Added), strconv.Itoa(k.Changed), strconv.Itoa(k.Gone), strconv.Itoa(out.Gaps)}},
+			}
 			if out.Gaps > 0 {
 				v.notes = append(v.notes, fmt.Sprintf("%d parts were not read: hinomi gaps names them", out.Gaps))
 			}

@@ -8,7 +8,7 @@ import (
 )
 
 // printable makes text from outside safe for a terminal: control characters (with them every escape sequence), bytes that are not UTF-8,
-// and the characters that turn the direction of writing are shown as \x1b, \u202e and so on.
+// and the characters that turn the direction of writing are shown as \x1b, \u202e, \U000e0041 and so on.
 func printable(s string) string {
 	clean := utf8.ValidString(s) && strings.IndexFunc(s, unsafeRune) < 0
 	if clean {
@@ -22,8 +22,10 @@ func printable(s string) string {
 			fmt.Fprintf(&b, `\x%02x`, s[0])
 		case unsafeRune(r) && r < 0x100:
 			fmt.Fprintf(&b, `\x%02x`, r)
-		case unsafeRune(r):
+		case unsafeRune(r) && r < 0x10000:
 			fmt.Fprintf(&b, `\u%04x`, r)
+		case unsafeRune(r):
+			fmt.Fprintf(&b, `\U%08x`, r)
 		default:
 			b.WriteRune(r)
 		}
@@ -38,10 +40,11 @@ func unsafeRune(r rune) bool {
 	return unicode.Is(unicode.C, r) || r == '\u2028' || r == '\u2029'
 }
 
-// csvCell keeps a spreadsheet from taking text as a formula (OWASP, "CSV Injection"): a cell that begins with = + - @ a tab or a carriage return
-// is given a leading apostrophe, unless it is a plain number.
+// csvCell keeps a spreadsheet from taking text as a formula (OWASP, "CSV Injection"): a cell that begins with = + - @, their full-width forms,
+// a tab, a carriage return or a line feed, spaces before it or not, is given a leading apostrophe, unless it is a plain number.
 func csvCell(s string) string {
-	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) || plainNumber(s) {
+	r, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " "))
+	if !strings.ContainsRune("=+-@＝＋－＠\t\r\n", r) || plainNumber(s) {
 		return s
 	}
 	return "'" + s

@@ -23,7 +23,7 @@ func (c *command) feedList() *cobra.Command {
 		Use: "list", Short: "What hinomi feed update fetches, and from where", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			list := feed.Catalogue(feed.DefaultEcosystems())
-			v := view{header: []string{"FILE", "LICENCE", "FROM"}, data: list}
+			v := view{header: []string{"FILE", "LICENCE", "FROM"}, data: list, spare: []string{"LICENCE"}}
 			for _, r := range list {
 				v.rows = append(v.rows, []string{r.File, r.Licence, r.URL})
 			}
@@ -49,7 +49,7 @@ func (c *command) feedUpdate() *cobra.Command {
 				o.Mirror = c.cfg.FeedMirror
 			}
 			out, err := a.UpdateFeeds(ctx, operator(), o)
-			b.close()
+			b.close(err)
 			v := view{header: []string{"FILE", "STATUS", "TRANSFERRED", "ERROR"}, data: out, empty: "Nothing to fetch."}
 			for _, f := range out.Files {
 				text := ""
@@ -84,11 +84,12 @@ func (c *command) feedImport() *cobra.Command {
 		return c.with(func(ctx context.Context, a *app.App, args []string) error {
 			begun := c.cfg.Now()
 			r, err := a.ImportFeeds(ctx, operator(), args[0], o)
-			b.close()
 			if err != nil {
+				b.close(err)
 				return hinted(err, "the advisories in use before stay in use")
 			}
 			n, err := a.RejudgeInventories(ctx, begun)
+			b.close(err)
 			if err != nil {
 				return err
 			}
@@ -109,9 +110,11 @@ func (c *command) feedImport() *cobra.Command {
 	return cmd
 }
 
+// clipped cuts a list that only gives an idea to 60 characters.
 func clipped(s string) string {
-	if len(s) > 60 {
-		return s[:57] + "…"
+	r := []rune(s)
+	if len(r) > 60 {
+		return string(r[:59]) + "…"
 	}
 	return s
 }

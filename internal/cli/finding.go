@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"hinomi/internal/app"
 	"hinomi/internal/asset"
+	"hinomi/internal/coverage"
 	"hinomi/internal/finding"
 	"hinomi/internal/store"
 )
@@ -39,7 +39,7 @@ func (c *command) findingsCommand() *cobra.Command {
 	s.StringSliceVar(&f.ids, "id", nil, "CVE, advisory or rule ids")
 	s.StringSliceVar(&f.statuses, "status", []string{"active"}, "active, suppressed, closed")
 	s.StringVar(&f.text, "text", "", "part of the evidence")
-	s.StringVar(&f.failOn, "fail-on", "", "exit with 1 if a finding is at least this severe")
+	s.StringVar(&f.failOn, "fail-on", "", "exit with 1 if a finding is at least this severe, else with 3 if an instance was not fully assessed")
 	s.IntVar(&f.limit, "limit", 100, "at most so many; 0 is all")
 	s.BoolVar(&f.count, "count", false, "only count them")
 	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error { return c.listFindings(ctx, a, f) })
@@ -64,6 +64,9 @@ func (c *command) listFindings(ctx context.Context, a *app.App, f *findingFlags)
 		}
 		return false
 	}); err != nil {
+		return err
+	}
+	if err := c.gate(ctx, a, f); err != nil {
 		return err
 	}
 	if f.count {
@@ -101,6 +104,28 @@ func (c *command) failOn(word string, reached func(finding.Severity) bool) error
 	return nil
 }
 
+// gate keeps --fail-on from passing what was not looked at: without a finding that is severe enough the exit code is 3 unless all instances
+// that the filter names were fully assessed.
+func (c *command) gate(ctx context.Context, a *app.App, f *findingFlags) error {
+	if f.failOn == "" || c.exit != exitClean {
+		return nil
+	}
+	of := store.CoverageFilter{Accounts: f.accounts, Regions: f.regions, Assets: f.assets, Tags: f.tags}
+	for _, t := range f.types {
+		of.Scans = append(of.Scans, scansOf[strings.ToLower(t)])
+	}
+	missing, err := unassessed(ctx, a, of)
+	if missing {
+		c.exit = exitNotAssessed
+	}
+	return err
+}
+
+// scansOf are the scans that find a type of --type.
+var scansOf = map[string]coverage.Scan{
+	"package": coverage.PackageScan, "network": coverage.NetworkScan, "configuration": coverage.RuleScan, "eol": coverage.PackageScan,
+}
+
 var findingTypes = map[string]finding.Type{
 	"package": finding.PackageVulnerability, "network": finding.NetworkReachability, "configuration": finding.Configuration, "eol": finding.EndOfLife,
 }
@@ -121,10 +146,9 @@ func (f *findingFlags) filter() (store.FindingFilter, error) {
 		}
 		out.Types = append(out.Types, v)
 	}
-	for _, s := range f.statuses {
-		out.Statuses = append(out.Statuses, finding.Status(strings.ToUpper(s)))
-	}
-	return out, nil
+	var err error
+	out.Statuses, err = words("--status", f.statuses, finding.Active, finding.Suppressed, finding.Closed)
+	return out, err
 }
 
 // instanceNames returns the Name tags of instances by id.
@@ -254,12 +278,15 @@ func (c *command) findingSuppress() *cobra.Command {
 	var days int
 	cmd := &cobra.Command{Use: "suppress ID --reason TEXT", Short: "Take a finding out of the active ones, with a reason", Args: cobra.ExactArgs(1)}
 	cmd.Flags().StringVar(&why, "reason", "", "why")
-	cmd.Flags().IntVar(&days, "days", 90, "days until it is active again; 0 is never")
+	cmd.Flags().IntVar(&days, "days", 90, "days until it is active again; 0 leaves it suppressed for good")
 	_ = cmd.MarkFlagRequired("reason") // the flag was defined just above
 	cmd.RunE = c.with(func(ctx context.Context, a *app.App, args []string) error {
 		f, err := c.findingByID(ctx, a, args[0])
 		if err != nil {
 			return err
+		}
+		if days < 0 {
+			return usageError("--days %d is negative", days)
 		}
 		until := time.Time{}
 		if days > 0 {
@@ -268,7 +295,11 @@ func (c *command) findingSuppress() *cobra.Command {
 		if err := a.SuppressFinding(ctx, operator(), f.ID, why, until); err != nil {
 			return err
 		}
-		fmt.Fprintln(c.out, "suppressed for "+strconv.Itoa(days)+" days: "+printable(f.Title))
+		if days > 0 {
+			c.say("suppressed until %s: %s", c.when(until), f.Title)
+		} else {
+			c.say("suppressed until hinomi findings unsuppress %s: %s", short(f.ID), f.Title)
+		}
 		return nil
 	})
 	return cmd
@@ -282,7 +313,11 @@ func (c *command) findingUnsuppress() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.UnsuppressFinding(ctx, operator(), f.ID)
+			if err := a.UnsuppressFinding(ctx, operator(), f.ID); err != nil {
+				return err
+			}
+			c.say("active again: %s", f.Title)
+			return nil
 		}),
 	}
 }

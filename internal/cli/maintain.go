@@ -94,6 +94,11 @@ func (c *command) settingCommand() *cobra.Command {
 	small.Flags().StringSliceVar(&types, "set", nil, "replace the list; --set '' empties it")
 	small.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
 		if small.Flags().Changed("set") {
+			for _, t := range types {
+				if family, size, ok := strings.Cut(t, "."); !ok || family == "" || size == "" || strings.ContainsAny(t, " \t/*") {
+					return usageError("--set: %q is no instance type such as t3.nano", t)
+				}
+			}
 			if err := a.SetSmallTypes(ctx, operator(), types); err != nil {
 				return err
 			}
@@ -121,8 +126,16 @@ func (c *command) jobCommand() *cobra.Command {
 	list.Flags().StringVar(&state, "state", "", "queued, running, retrying, finished, failed, canceled")
 	list.Flags().IntVar(&limit, "limit", 50, "at most so many; 0 is all")
 	list.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
+		var of job.State
+		if state != "" {
+			only, err := words("--state", []string{state}, job.Queued, job.Running, job.Retrying, job.Finished, job.Failed, job.Canceled)
+			if err != nil {
+				return err
+			}
+			of = only[0]
+		}
 		runs, _, err := pages(limit, func(from string, n int) ([]job.Run, string, error) {
-			return a.Store().Jobs().List(ctx, kind, job.State(strings.ToUpper(state)), from, n)
+			return a.Store().Jobs().List(ctx, kind, of, from, n)
 		})
 		if err != nil {
 			return err
@@ -136,7 +149,15 @@ func (c *command) jobCommand() *cobra.Command {
 	cancel := &cobra.Command{
 		Use: "cancel ID", Short: "Cancel a job that waits or runs", Args: cobra.ExactArgs(1),
 		RunE: c.with(func(ctx context.Context, a *app.App, args []string) error {
-			return a.CancelJob(ctx, operator(), args[0])
+			err := a.CancelJob(ctx, operator(), args[0])
+			if errors.Is(err, job.ErrNotFound) {
+				err = store.ErrNotFound
+			}
+			if err != nil {
+				return c.unknown("job", args[0], err)
+			}
+			c.say("job %s canceled", args[0])
+			return nil
 		}),
 	}
 	top.AddCommand(list, cancel)

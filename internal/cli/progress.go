@@ -16,6 +16,9 @@ var stages = map[string]string{
 	"feeds": "advisories", "read": "reading", "keep": "keeping", "judge": "judging", "scan": "scanning", "files": "files", "match": "matching", "snapshot": "snapshots",
 }
 
+// redraw is the time between two drawings of a stage whose end is not known.
+const redraw = 65 * time.Millisecond
+
 // bars shows one progress bar per stage on a terminal, and one line per finished stage elsewhere. It is safe for concurrent use.
 type bars struct {
 	mu     sync.Mutex
@@ -23,14 +26,15 @@ type bars struct {
 	live   bool
 	stage  string
 	begun  time.Time
+	drawn  time.Time
 	now    func() time.Time
-	bar    *progressbar.ProgressBar
+	bar    *progressbar.ProgressBar // nil elsewhere, and for a stage whose end is not known
 	last   pipeline.Step
 	silent bool
 }
 
 func (c *command) newBars() *bars {
-	return &bars{w: c.errs, live: c.watched(), now: time.Now, silent: c.output != "table" && !c.watched()}
+	return &bars{w: c.errs, live: c.watched(), now: c.cfg.Now, silent: c.output != tableFormat && !c.watched()}
 }
 
 // step takes one step of progress.
@@ -41,49 +45,65 @@ func (b *bars) step(s pipeline.Step) {
 		return // the files of a disk are part of its scan
 	}
 	if s.Stage != b.stage {
-		b.finish()
-		b.stage, b.begun, b.last = s.Stage, b.now(), s
-		if b.live {
-			b.bar = progressbar.NewOptions(total(s), progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription(fmt.Sprintf("%-11s", stages[s.Stage])),
-				progressbar.OptionSetWidth(30), progressbar.OptionThrottle(65*time.Millisecond), progressbar.OptionSetPredictTime(false), progressbar.OptionShowCount(),
+		b.finish(nil)
+		b.stage, b.begun, b.drawn = s.Stage, b.now(), time.Time{}
+		if b.live && s.Total > 0 {
+			b.bar = progressbar.NewOptions(s.Total, progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription(b.label()),
+				progressbar.OptionSetWidth(30), progressbar.OptionThrottle(redraw), progressbar.OptionSetPredictTime(false), progressbar.OptionShowCount(),
 				progressbar.OptionSetTheme(progressbar.Theme{Saucer: "━", SaucerHead: "━", SaucerPadding: " ", BarStart: "", BarEnd: ""}))
 		}
 	}
 	b.last = s
-	if b.bar != nil {
-		if s.Total > 0 {
+	switch {
+	case b.bar != nil:
+		if s.Total > 0 && s.Total != b.bar.GetMax() {
 			b.bar.ChangeMax(s.Total)
 		}
 		_ = b.bar.Set(s.Done) // what cannot be drawn is not worth an error
+	case b.live && b.now().Sub(b.drawn) >= redraw:
+		b.drawn = b.now()
+		fmt.Fprintf(b.w, "\r%s %d", b.label(), s.Done)
 	}
 }
 
-func total(s pipeline.Step) int {
-	if s.Total == 0 {
-		return -1
+// label is the stage's name, as wide as the longest.
+func (b *bars) label() string {
+	name := stages[b.stage]
+	if name == "" {
+		name = b.stage
 	}
-	return s.Total
+	return fmt.Sprintf("%-11s", name)
 }
 
-// finish ends the stage that is shown; called with the lock held, or when nothing steps any more.
-func (b *bars) finish() {
+// finish ends the line of the stage that is shown, with the time it took; of one that failed it says so. It is called with the lock held.
+func (b *bars) finish(fault error) {
 	if b.stage == "" || b.silent {
 		return
 	}
 	took := b.now().Sub(b.begun).Round(10 * time.Millisecond)
-	if b.bar != nil {
+	end := "done in"
+	if fault != nil {
+		end = "stopped after"
+	}
+	switch {
+	case b.bar != nil && fault == nil:
 		_ = b.bar.Finish() // what cannot be drawn is not worth an error
 		fmt.Fprintf(b.w, "  %s\n", took)
-		b.bar = nil
-	} else {
-		fmt.Fprintf(b.w, "%-11s done in %s\n", stages[b.stage], took)
+	case b.bar != nil:
+		fmt.Fprintf(b.w, "  %s %s\n", end, took)
+	case b.live && b.last.Done > 0:
+		fmt.Fprintf(b.w, "\r%s %d  %s\n", b.label(), b.last.Done, took)
+	case b.live:
+		fmt.Fprintf(b.w, "\r%s %s %s\n", b.label(), end, took)
+	default:
+		fmt.Fprintf(b.w, "%s %s %s\n", b.label(), end, took)
 	}
-	b.stage = ""
+	b.stage, b.bar, b.last = "", nil, pipeline.Step{}
 }
 
-// close ends the last stage.
-func (b *bars) close() {
+// close ends the last stage; fault is what ended the work before its time.
+func (b *bars) close(fault error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.finish()
+	b.finish(fault)
 }

@@ -39,7 +39,7 @@ func (c *command) reachCommand() *cobra.Command {
 }
 
 func (c *command) reachView(rows []reach.Exposure, all bool) view {
-	v := view{header: []string{"VERDICT", "INSTANCE", "ADDRESS", "PROTOCOL", "PORTS", "PATH OR WHY"}, empty: "The internet reaches nothing that was judged; --all shows why."}
+	v := view{header: []string{"VERDICT", "INSTANCE", "ADDRESS", "PROTOCOL", "PORTS", "PATH OR WHY"}, spare: []string{"ADDRESS"}, empty: "The internet reaches nothing that was judged; --all shows why."}
 	kept := []reach.Exposure{}
 	for _, e := range rows {
 		if e.Verdict == reach.Unknown {

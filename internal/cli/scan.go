@@ -54,6 +54,9 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 
 // scanTarget scans without an installation.
 func (c *command) scanTarget(ctx context.Context, target, region, failOn string) error {
+	if _, ok := finding.ParseSeverity(failOn); !ok {
+		return c.failOn(failOn, nil) // refused before the disk is read
+	}
 	if region == "" {
 		region = os.Getenv("AWS_REGION")
 	}
@@ -61,7 +64,7 @@ func (c *command) scanTarget(ctx context.Context, target, region, failOn string)
 	cfg := c.cfg
 	cfg.Progress = b.step
 	s, err := cfg.ReadTarget(ctx, target, app.TargetOptions{Region: region, Kernel: runningKernel()})
-	b.close()
+	b.close(err)
 	if err != nil {
 		if errors.Is(err, app.ErrTarget) {
 			return hinted(err, "hinomi scan --help lists what can be scanned")
@@ -99,11 +102,15 @@ func (c *command) showScan(s *app.Scanned, failOn string) error {
 	}); err != nil {
 		return err
 	}
-	if c.output != "table" {
-		v := findingView("", s.Matched.Findings, nil)
-		v.header[2] = "WHERE"
-		v.data = map[string]any{"target": s.Target, "kind": s.Kind, "os": s.Inventory.OS, "packages": len(s.Inventory.Packages), "cost": s.Cost,
-			"findings": s.Matched.Findings, "notAssessed": missing, "notes": s.Inventory.Notes, "feeds": s.Matched.Feeds}
+	v := view{header: []string{"SEVERITY", "VULNERABILITY", "PACKAGE", "INSTALLED", "FIXED IN", "WHERE"}, spare: []string{"WHERE"}, empty: "Nothing found in what could be assessed."}
+	for _, f := range s.Matched.Findings {
+		v.rows = append(v.rows, scanRow(f))
+	}
+	if c.output != tableFormat {
+		v.data = map[string]any{
+			"target": s.Target, "kind": s.Kind, "os": s.Inventory.OS, "packages": len(s.Inventory.Packages), "cost": s.Cost,
+			"findings": s.Matched.Findings, "notAssessed": missing, "notes": s.Inventory.Notes, "feeds": s.Matched.Feeds,
+		}
 		return c.show(v)
 	}
 	system := s.Inventory.OS.PrettyName
@@ -111,10 +118,6 @@ func (c *command) showScan(s *app.Scanned, failOn string) error {
 		system = "unknown operating system"
 	}
 	fmt.Fprintf(c.out, "%s  %s, %d packages\n\n", c.bold(printable(s.Target)), printable(system), len(s.Inventory.Packages))
-	v := view{header: []string{"SEVERITY", "VULNERABILITY", "PACKAGE", "INSTALLED", "FIXED IN", "WHERE"}, empty: "Nothing found in what could be assessed."}
-	for _, f := range s.Matched.Findings {
-		v.rows = append(v.rows, scanRow(f))
-	}
 	v.notes = append(v.notes, notesOf(missing, s.Inventory.Notes)...)
 	return c.show(v)
 }

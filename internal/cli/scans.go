@@ -45,8 +45,12 @@ func (c *command) scanList() *cobra.Command {
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many; 0 is all")
 	cmd.Flags().StringSliceVar(&states, "state", nil, "queued, running, finished, failed, canceled")
 	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
+		only, err := words("--state", states, run.Queued, run.Running, run.Finished, run.Failed, run.Canceled)
+		if err != nil {
+			return err
+		}
 		list, _, err := pages(limit, func(from string, n int) ([]run.Scan, string, error) {
-			return a.Store().Scans(ctx, operator().Scope, store.ScanFilter{States: words[run.State](states)}, from, n)
+			return a.Store().Scans(ctx, operator().Scope, store.ScanFilter{States: only}, from, n)
 		})
 		if err != nil {
 			return err

@@ -55,13 +55,12 @@ func envOr(name, otherwise string) string {
 
 // serve runs the server until the context ends.
 func (c *command) serve(ctx context.Context, a *app.App, o serveOptions) error {
+	if (o.cert == "") != (o.key == "") {
+		return usageError("--tls-cert and --tls-key belong together: one of them is missing")
+	}
 	secure := o.cert != "" && o.key != ""
 	if err := checkAddress(o.listen, secure || o.insecure); err != nil {
 		return err
-	}
-	name, password, err := a.FirstAdministrator(ctx)
-	if err != nil {
-		return fmt.Errorf("make the first administrator: %w", err)
 	}
 	handler, err := a.Handler(ctx, app.HandlerOptions{HTTPS: secure, OpenMetrics: o.metrics})
 	if err != nil {
@@ -85,6 +84,10 @@ func (c *command) serve(ctx context.Context, a *app.App, o serveOptions) error {
 		}
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certs.get, NextProtos: []string{"h2", "http/1.1"}}
 		l = tls.NewListener(l, server.TLSConfig)
+	}
+	name, password, err := a.FirstAdministrator(ctx) // last: its password is shown once, so nothing may fail after it
+	if err != nil {
+		return errors.Join(fmt.Errorf("make the first administrator: %w", err), l.Close())
 	}
 	if password != "" {
 		fmt.Fprintf(c.errs, "First administrator: %s, password: %s\nThis is shown once. hinomi user password %s changes it.\n", name, password, name)

@@ -54,7 +54,7 @@ func (c *command) tagAdd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if c.output == "table" {
+		if c.output == tableFormat {
 			fmt.Fprintf(c.out, "tag %s stands on %d assets now\n", printable(r.Tag), len(list))
 			return nil
 		}
@@ -84,7 +84,11 @@ func (c *command) tagRemove() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Remove a rule and every tag it gave", Args: cobra.ExactArgs(1),
 		RunE: c.with(func(ctx context.Context, a *app.App, args []string) error {
-			return c.unknown("tag", args[0], a.RemoveTagRule(ctx, operator(), args[0]))
+			if err := a.RemoveTagRule(ctx, operator(), args[0]); err != nil {
+				return c.unknown("tag", args[0], err)
+			}
+			c.say("rule %s and its tags removed", args[0])
+			return nil
 		}),
 	}
 }
@@ -112,7 +116,11 @@ func (c *command) viewCommand() *cobra.Command {
 	remove := &cobra.Command{
 		Use: "remove ACCOUNT", Short: "Take an account out of the posture view: the only way it goes", Args: cobra.ExactArgs(1),
 		RunE: c.with(func(ctx context.Context, a *app.App, args []string) error {
-			return c.unknown("view", args[0], a.RemoveView(ctx, operator(), args[0]))
+			if err := a.RemoveView(ctx, operator(), args[0]); err != nil {
+				return c.unknown("view", args[0], err)
+			}
+			c.say("account %s taken out of the posture view", args[0])
+			return nil
 		}),
 	}
 	top.AddCommand(list, remove)

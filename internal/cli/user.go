@@ -33,7 +33,7 @@ func (c *command) userAdd() *cobra.Command {
 		}
 		u, err := a.AddUser(ctx, operator(), auth.User{Name: args[0], Role: auth.Role(role), Scope: scope}, password)
 		if err != nil {
-			return err
+			return c.taken("user", args[0], err)
 		}
 		return c.show(userView([]auth.User{u}))
 	})
@@ -101,7 +101,11 @@ func (c *command) userPassword() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.SetPassword(ctx, operator(), u.ID, password)
+			if err := a.SetPassword(ctx, operator(), u.ID, password); err != nil {
+				return err
+			}
+			c.say("password of %s set, its sessions ended", u.Name)
+			return nil
 		}),
 	}
 }
@@ -114,7 +118,11 @@ func (c *command) userRemove() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.RemoveUser(ctx, operator(), u.ID)
+			if err := a.RemoveUser(ctx, operator(), u.ID); err != nil {
+				return err
+			}
+			c.say("user %s removed", u.Name)
+			return nil
 		}),
 	}
 }
@@ -144,7 +152,7 @@ func (c *command) tokenCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if c.output != "table" {
+		if c.output != tableFormat {
 			return c.show(view{data: map[string]any{"token": value, "record": made}, header: []string{"TOKEN"}, rows: [][]string{{value}}})
 		}
 		fmt.Fprintln(c.out, value)
@@ -168,7 +176,11 @@ func (c *command) tokenCommand() *cobra.Command {
 	revoke := &cobra.Command{
 		Use: "revoke ID", Short: "End a token", Args: cobra.ExactArgs(1),
 		RunE: c.with(func(ctx context.Context, a *app.App, args []string) error {
-			return c.unknown("token", args[0], a.RevokeToken(ctx, operator(), args[0]))
+			if err := a.RevokeToken(ctx, operator(), args[0]); err != nil {
+				return c.unknown("token", args[0], err)
+			}
+			c.say("token %s revoked", args[0])
+			return nil
 		}),
 	}
 	top.AddCommand(add, list, revoke)
