@@ -145,7 +145,7 @@ func differences(a, b *connector.Connector) string {
 	return strings.Join(out, ", ")
 }
 
-// RemoveConnector removes a connector with its secret. Its assets stay, stale; its view stays without a feed.
+// RemoveConnector removes a connector with its secret. Its assets stay, stale; its view stays without a feed; members that it enrolled are disabled.
 // It refuses while something of ours may still lie in the account: the sweep needs the connector to get there.
 func (a *App) RemoveConnector(ctx context.Context, by auth.Principal, idOrName string) error {
 	c, err := a.db.Connector(ctx, by.Scope, idOrName)
@@ -163,6 +163,18 @@ func (a *App) RemoveConnector(ctx context.Context, by auth.Principal, idOrName s
 		return fmt.Errorf("connector %s: %w: %d snapshots of ours may still be in account %s: run hinomi sweep first", c.Name, ErrInUse, len(open), c.Account)
 	}
 	return a.db.InTx(ctx, func(ctx context.Context) error {
+		members, err := a.db.Members(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		for _, m := range members { // whose external ID goes with it
+			if m.Enabled {
+				m.Enabled = false
+				if _, err := a.db.UpdateConnector(ctx, m, secret.Text{}); err != nil {
+					return err
+				}
+			}
+		}
 		if err := a.db.RemoveConnector(ctx, c.ID); err != nil {
 			return err
 		}

@@ -137,28 +137,7 @@ func (a *App) readImage(ctx context.Context, path string) (*Scanned, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read image %s: %w", path, err)
 	}
-	addMissingEnd(inv, d)
 	return &Scanned{Target: path, Kind: "image", Inventory: inv, Cost: pipeline.Cost{Bytes: img.Size()}}, nil
-}
-
-// addMissingEnd adds what may be unseen because a disk is shorter than its partition table or a file system on it says, as that of a copy that
-// was cut. Reading itself only notices where a file lies beyond the end.
-func addMissingEnd(inv *inventory.Inventory, d *disk.Disk) {
-	gap := func(path, reason string) {
-		inv.Gaps = append(inv.Gaps, inventory.Gap{Path: path, FoundBy: "disk", Reason: reason})
-	}
-	for _, g := range d.Gaps {
-		gap("/", g)
-	}
-	for _, v := range d.Volumes {
-		if v.FS == nil {
-			continue
-		}
-		if size, have := v.FS.Info().Size, min(v.Size, d.Size-v.Offset); size > have {
-			gap("/", fmt.Sprintf("volume %d: the file system has %d bytes, of which %d are there: the copy was cut", v.Index, size, have))
-		}
-	}
-	inv.Sort()
 }
 
 // readPacked unpacks a gzip image to a temporary file, sparse where it holds zeros, and reads that.
@@ -289,7 +268,6 @@ func (a *App) readSnapshot(ctx context.Context, id string, o TargetOptions) (*Sc
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot %s: %w", id, err)
 	}
-	addMissingEnd(inv, d)
 	n := dev.Counters()
 	return &Scanned{Target: "ebs:" + id, Kind: "snapshot", Inventory: inv, Cost: pipeline.Cost{Calls: int(n.Lists + n.Blocks), Bytes: n.Bytes}}, nil
 }

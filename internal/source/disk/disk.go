@@ -42,6 +42,12 @@ var ErrNoFiles = errors.New("holds no files")
 // biosBoot is the GPT type of GRUB's own partition, which holds code and no files.
 const biosBoot = "21686148-6449-6e6f-744e-656564454649"
 
+// efiSystem is the GPT type of an EFI system partition (UEFI specification 2.10, 5.3.3), efiSystemMBR its MBR type.
+const (
+	efiSystem    = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+	efiSystemMBR = "0xef"
+)
+
 // Options say how a disk is opened.
 type Options struct {
 	// Name is the disk's device name on its machine, such as "/dev/xvda" or
@@ -145,8 +151,8 @@ func (d *Disk) add(dev Device, v *Volume) {
 		v.Type = kind
 		v.Label, v.UUID = names(kind, head)
 		v.Err = fmt.Errorf("%s: %w", kind, ErrUnsupported)
-		if kind == typeSwap {
-			v.Err = fmt.Errorf("%s: %w", kind, ErrNoFiles)
+		if kind == typeSwap || kind == typeFAT && (v.TypeID == efiSystem || v.TypeID == efiSystemMBR) {
+			v.Err = fmt.Errorf("%s: %w", kind, ErrNoFiles) // an EFI system partition holds boot loaders, no packages
 		}
 		return
 	}
