@@ -1,4 +1,4 @@
-package main //nolint:testpackage // main itself is the command that the scripts run
+package main // not main_test: main itself is the command that the scripts run
 
 import (
 	"bytes"

@@ -130,7 +130,7 @@ func (c *command) prepare(cmd *cobra.Command) error {
 	if c.verbose {
 		level = slog.LevelInfo
 	}
-	log := slog.New(tint.NewHandler(c.errs, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.colour}))
+	log := slog.New(tint.NewTextHandler(c.errs, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !c.colour}))
 	cfg, err := c.config(log)
 	if err != nil {
 		return err
