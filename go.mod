@@ -41,6 +41,7 @@ require (
 	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.31.0
 	github.com/riverqueue/river/riverdriver/riversqlite v0.31.0
 	github.com/riverqueue/river/rivertype v0.31.0
+	github.com/rogpeppe/go-internal v1.16.0 // tests of the command line by scripts
 	github.com/schollz/progressbar/v3 v3.19.1 // progress bars
 	github.com/spf13/cobra v1.10.2 // the command line
 	golang.org/x/crypto v0.58.0 // argon2id, XChaCha20-Poly1305
@@ -53,6 +54,7 @@ require (
 	modernc.org/sqlite v1.53.0 // SQLite without cgo
 	pgregory.net/rapid v1.3.0 // property tests
 )
+
 
 require (
 	cel.dev/expr v0.25.1 // indirect
@@ -88,7 +90,6 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/riverqueue/river/rivershared v0.31.0 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
-	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	github.com/sethvargo/go-retry v0.3.0 // indirect
 	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/stretchr/testify v1.12.1 // indirect

@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,13 +28,14 @@ var (
 
 // Config is all that is decided outside: by flags, by the environment, by tests.
 type Config struct {
-	DataDir    string // folder for the state that is not in the database: the key, the advisories
-	Database   string // sqlite:FILE or postgres://…
-	KeyFile    string // sealing key; "" is DataDir/key, which is made if there is none
-	KeyText    string // sealing key itself, base64 or hexadecimal; wins over the file
-	KMSKeyID   string // AWS KMS key that wraps the sealing key; wins over both
-	Advisories string // advisory database
-	Endpoint   string // AWS_ENDPOINT_URL
+	DataDir    string         // folder for the state that is not in the database: the key, the advisories
+	Database   string         // sqlite:FILE or postgres://…
+	KeyFile    string         // sealing key; "" is DataDir/key, which is made if there is none
+	KeyText    string         // sealing key itself, base64 or hexadecimal; wins over the file
+	KMSKeyID   string         // AWS KMS key that wraps the sealing key; wins over both
+	Advisories string         // advisory database
+	Endpoint   string         // AWS_ENDPOINT_URL
+	RootCAs    *x509.CertPool // of AWS and of publishers; nil: the system's (AWS_CA_BUNDLE)
 	UserAgent  string
 	FeedMirror string         // base URL of a mirror of the feeds; "" is each publisher's own
 	FeedClient *http.Client   // nil: one made for publishers
@@ -62,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		cfg.Sleep = sleep
 	}
 	if cfg.FeedClient == nil {
-		cfg.FeedClient = feedClient()
+		cfg.FeedClient = feedClient(cfg.RootCAs)
 	}
 	if cfg.Progress == nil {
 		cfg.Progress = func(pipeline.Step) {}
@@ -71,7 +73,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		return nil, fmt.Errorf("make the folder of hinomi's state: %w", err)
 	}
 	clients, err := awsclient.New(awsclient.Config{
-		Endpoint: cfg.Endpoint, Ambient: cfg.Ambient, UserAgent: cfg.UserAgent, Log: cfg.Log, Now: cfg.Now,
+		Endpoint: cfg.Endpoint, Ambient: cfg.Ambient, RootCAs: cfg.RootCAs, UserAgent: cfg.UserAgent, Log: cfg.Log, Now: cfg.Now,
 	})
 	if err != nil {
 		return nil, err

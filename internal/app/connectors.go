@@ -64,6 +64,11 @@ func (a *App) AddConnector(ctx context.Context, by auth.Principal, c connector.C
 		return Added{}, fmt.Errorf("%w: the access key's secret is missing", connector.ErrInvalid)
 	}
 	var out Added
+	for _, r := range c.Regions {
+		if !slices.Contains(connector.Regions(c.Type), r) {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("region %q is not one of the %s regions that this version knows: a sync will say whether AWS has it", r, c.Type))
+		}
+	}
 	err := a.db.InTx(ctx, func(ctx context.Context) error {
 		made, same, err := a.db.CreateConnector(ctx, c, key)
 		if err != nil {

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -97,8 +99,10 @@ func (a *App) doFeeds(ctx context.Context, _ *job.Job) error {
 const feedTimeout = 60 * time.Second
 
 // feedClient is the client for publishers: proxies of the environment, a bound on waiting for an answer.
-func feedClient() *http.Client {
+func feedClient(roots *x509.CertPool) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = feedTimeout
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	t.ForceAttemptHTTP2 = true
 	return &http.Client{Transport: t}
 }

@@ -278,7 +278,7 @@ func (a *App) snapshotSession(o TargetOptions) (*awsclient.Session, string, erro
 		return nil, "", errors.New("the snapshot's region is not known: give --region or set AWS_REGION")
 	}
 	clients, err := awsclient.New(awsclient.Config{
-		Endpoint: a.cfg.Endpoint, Ambient: a.cfg.Ambient, UserAgent: a.cfg.UserAgent, Log: a.log, Now: a.now,
+		Endpoint: a.cfg.Endpoint, Ambient: a.cfg.Ambient, RootCAs: a.cfg.RootCAs, UserAgent: a.cfg.UserAgent, Log: a.log, Now: a.now,
 	})
 	if err != nil {
 		return nil, "", err

@@ -118,7 +118,7 @@ func (c *Clients) ambientProvider(ctx context.Context) (aws.CredentialsProvider,
 	if c.ambient != nil {
 		return c.ambient, nil
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(c.http))
+	cfg, err := config.LoadDefaultConfig(ctx) // with the SDK's own HTTP client, which AWS_CA_BUNDLE can change
 	if err != nil {
 		return nil, fmt.Errorf("load the process's AWS credentials: %w", err)
 	}

@@ -119,7 +119,7 @@ func (c *command) assetList() *cobra.Command {
 		}
 		for _, s := range list {
 			m := s.Base()
-			v.rows = append(v.rows, []string{m.ID, m.Name(), string(s.Asset.Kind()), m.Account, m.Region, stateOf(s), c.when(s.LastSeen), ourTags(s)})
+			v.rows = append(v.rows, []string{m.ID, m.Name(), string(s.Kind()), m.Account, m.Region, stateOf(s), c.when(s.LastSeen), ourTags(s)})
 		}
 		if more {
 			v.notes = append(v.notes, fmt.Sprintf("… the first %d; --limit 0 shows all", f.limit))
@@ -211,7 +211,7 @@ func (c *command) find(ctx context.Context, a *app.App, id string) (store.Asset,
 
 // instanceFirst returns the instance alone if a bare id names one beside what AWS calls by the same id (Systems Manager's view of it).
 func instanceFirst(list []store.Asset) []store.Asset {
-	instances := slices.DeleteFunc(slices.Clone(list), func(s store.Asset) bool { return s.Asset.Kind() != asset.KindInstance })
+	instances := slices.DeleteFunc(slices.Clone(list), func(s store.Asset) bool { return s.Kind() != asset.KindInstance })
 	if len(instances) == 1 {
 		return instances
 	}
@@ -234,7 +234,7 @@ func (c *command) assetShow() *cobra.Command {
 				return err
 			}
 			m := s.Base()
-			v := view{title: string(s.Asset.Kind()) + " " + m.Label(), header: []string{"FIELD", "VALUE"}, data: s}
+			v := view{title: string(s.Kind()) + " " + m.Label(), header: []string{"FIELD", "VALUE"}, data: s}
 			row := func(k, val string) { v.rows = append(v.rows, []string{k, val}) }
 			row("account", m.Account)
 			row("region", m.Region)

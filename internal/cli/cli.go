@@ -47,7 +47,7 @@ type command struct {
 func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	c := &command{in: in, out: out, errs: errs}
 	c.look()
-	root := c.root()
+	root := c.root() //nolint:contextcheck // cobra hands each verb the context of ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

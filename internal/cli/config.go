@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -29,6 +31,9 @@ func (c *command) config(log *slog.Logger) (app.Config, error) {
 		Log:        log,
 		Now:        time.Now,
 		UserAgent:  "hinomi/" + app.Version,
+	}
+	if cfg.RootCAs, err = caBundle(os.Getenv("AWS_CA_BUNDLE")); err != nil {
+		return cfg, err
 	}
 	if cfg.Database == "" {
 		cfg.Database = os.Getenv("HINOMI_DATABASE")
@@ -62,4 +67,20 @@ func dataDir() (string, error) {
 		return "", hinted(errors.New("no folder for hinomi's state: the user has no home"), "set HINOMI_HOME")
 	}
 	return filepath.Join(home, ".local", "share", "hinomi"), nil
+}
+
+// caBundle reads the certificates of AWS_CA_BUNDLE, which stand in for the system's as in the AWS CLI; nil if it is not set.
+func caBundle(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // no bundle: the system's certificates
+	}
+	b, err := os.ReadFile(path) //nolint:gosec // a file that the user names
+	if err != nil {
+		return nil, fmt.Errorf("read AWS_CA_BUNDLE: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("AWS_CA_BUNDLE %s holds no certificate in PEM form", path)
+	}
+	return pool, nil
 }

@@ -136,7 +136,11 @@ func (c *command) gapsCommand() *cobra.Command {
 func gapView(list []snapshot.Gap) view {
 	v := view{header: []string{"ACCOUNT", "REGION", "KIND", "SINCE", "REASON", "DETAIL"}, data: list, empty: "No gaps: everything that was asked for was read."}
 	for _, g := range list {
-		v.rows = append(v.rows, []string{orEvery(g.Account), orEvery(g.Region), orEvery(string(g.Kind)), g.At.Local().Format("2006-01-02 15:04"), string(g.Reason), g.Detail})
+		row := []string{orEvery(g.Account), orEvery(g.Region), orEvery(string(g.Kind)), g.At.Local().Format("2006-01-02 15:04"), string(g.Reason), g.Detail}
+		if n := len(v.rows); n > 0 && slices.Equal(v.rows[n-1], row) {
+			continue // the same missing detail of several assets
+		}
+		v.rows = append(v.rows, row)
 	}
 	return v
 }
