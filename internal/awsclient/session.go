@@ -109,10 +109,10 @@ func (s *Session) Type() string { return string(s.who.Type) }
 // Home returns the region whose endpoints answer for the whole account type.
 func (s *Session) Home() string { return s.who.Type.HomeRegion() }
 
-// Counts returns how often each API was asked in each region with this session.
+// Counts returns how often each API was asked in each region through the session.
 func (s *Session) Counts() []Count { return s.counts.list() }
 
-// Calls returns the number of requests sent with this session, retries included.
+// Calls returns the number of requests sent through the session, retries included.
 func (s *Session) Calls() int { return s.counts.calls() }
 
 // Without returns a fresh session whose last role is assumed without an external ID. `connector test` uses it: it must be refused.
