@@ -13,6 +13,7 @@ import (
 	"hinomi/internal/evaluate/reach"
 	"hinomi/internal/evaluate/rule/activation"
 	"hinomi/internal/evaluate/rule/tag"
+	"hinomi/internal/job"
 	"hinomi/internal/snapshot"
 	"hinomi/internal/store"
 )
@@ -26,6 +27,21 @@ func (a *App) assign(ctx context.Context, world *snapshot.Snapshot, _ []string) 
 		return err
 	}
 	return a.assignCoverage(ctx, world)
+}
+
+func (a *App) doTags(ctx context.Context, _ *job.Job) error { return a.retag(ctx) }
+
+// retag evaluates the dynamic tags after findings have changed. Without rules the world is not even loaded.
+func (a *App) retag(ctx context.Context) error {
+	rules, err := a.db.TagRules(ctx)
+	if err != nil || len(rules) == 0 {
+		return err
+	}
+	world, err := a.world(ctx)
+	if err != nil {
+		return err
+	}
+	return a.assignTags(ctx, world)
 }
 
 // assignTags evaluates every dynamic tag's rule. An asset about which a rule could not be evaluated keeps the tag as it was.

@@ -21,6 +21,7 @@ const (
 	jobFeeds = "feeds"
 	jobDue   = "due"
 	jobScans = "scans"
+	jobTags  = "tags"
 	jobTidy  = "tidy"
 )
 
@@ -35,6 +36,7 @@ func (a *App) handlers() map[string]job.Handler {
 		jobFeeds: a.doFeeds,
 		jobDue:   a.doDue,
 		jobScans: a.doScans,
+		jobTags:  a.doTags,
 		jobTidy:  a.doTidy,
 	}
 }

@@ -313,5 +313,5 @@ func (a *App) ScanNow(ctx context.Context, by auth.Principal, ref asset.Ref) (ru
 	if ended.State == run.Failed || ended.State == run.Canceled {
 		return ended, nil // the reason says it
 	}
-	return ended, fault
+	return ended, errors.Join(fault, a.retag(ctx))
 }

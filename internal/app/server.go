@@ -14,6 +14,7 @@ func schedules() []job.Schedule {
 		{Name: jobScans, Every: time.Hour, Spec: job.Spec{Kind: jobScans, MaxAttempts: 1}},
 		{Name: jobSweep, Every: time.Hour, Spec: job.Spec{Kind: jobSweep, MaxAttempts: 1}},
 		{Name: jobFeeds, Every: 2 * time.Hour, Spec: job.Spec{Kind: jobFeeds, MaxAttempts: 3}},
+		{Name: jobTags, Every: 10 * time.Minute, Spec: job.Spec{Kind: jobTags, MaxAttempts: 1}}, // syncs do it, too; this is for what scans find
 		{Name: jobTidy, Every: 24 * time.Hour, Spec: job.Spec{Kind: jobTidy, MaxAttempts: 1}},
 	}
 }

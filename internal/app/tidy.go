@@ -44,7 +44,10 @@ func (a *App) RejudgeInventories(ctx context.Context, before time.Time) (int, er
 		}
 	}
 	a.cfg.Progress(pipeline.Step{Stage: "match", Done: len(hashes), Total: len(hashes)})
-	return len(hashes), nil
+	if len(hashes) == 0 {
+		return 0, nil
+	}
+	return len(hashes), a.retag(ctx)
 }
 
 func (a *App) rejudge(ctx context.Context, hash string) error {

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"hinomi/internal/app"
+	"hinomi/internal/asset"
+	"hinomi/internal/connector"
 	"hinomi/internal/run"
 	"hinomi/internal/store"
 )
@@ -36,6 +39,46 @@ func size(n int64) string {
 	default:
 		return fmt.Sprintf("%d B", n)
 	}
+}
+
+// scanTagged scans every activated instance that carries one of the tags, one after the other, or queues them.
+func (c *command) scanTagged(ctx context.Context, a *app.App, tags []string, wait bool, failOn string) error {
+	f := store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Tags: tags, Module: connector.Vulnerability}
+	list, _, err := pages(0, func(from string, n int) ([]store.Asset, string, error) {
+		return a.Store().Assets(ctx, operator().Scope, f, from, n)
+	})
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return hinted(fmt.Errorf("no activated instance carries the tag %s", strings.Join(tags, " or ")), "hinomi asset list shows tags; hinomi asset show ID says why one is not activated")
+	}
+	do := a.ScanNow
+	if !wait {
+		do = a.ScanInstance
+	}
+	var lines []scanLine
+	var ids []string
+	var faults []error
+	for _, v := range list {
+		ids = append(ids, v.Base().ID)
+		s, err := do(ctx, operator(), asset.RefOf(v))
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", v.Base().ID, err))
+			continue
+		}
+		if s.Reason != "" {
+			c.exit = exitError
+		}
+		lines = append(lines, scanLine{s, v.Base().Name()})
+	}
+	if err := c.show(scanView(lines)); err != nil {
+		return err
+	}
+	if err := errors.Join(faults...); err != nil || !wait || c.exit == exitError {
+		return err
+	}
+	return c.listFindings(ctx, a, &findingFlags{assets: ids, statuses: []string{"active"}, types: []string{"package", "eol"}, failOn: failOn, limit: 100})
 }
 
 func (c *command) scanList() *cobra.Command {
