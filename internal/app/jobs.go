@@ -149,7 +149,7 @@ func (a *App) queueDue(ctx context.Context) error {
 	for i := range due {
 		c := &due[i]
 		err := a.db.InTx(ctx, func(ctx context.Context) error {
-			if last, err := a.db.LastSync(ctx, auth.Everything(), c.ID); err == nil && (last.State == connector.Queued || last.State == connector.Running) {
+			if last, err := a.db.LastSync(ctx, auth.Everything(), c.ID); err == nil && a.underWay(last) {
 				return nil
 			}
 			_, err := a.queueSync(ctx, c)

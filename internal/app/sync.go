@@ -76,7 +76,7 @@ func (a *App) SyncConnector(ctx context.Context, by auth.Principal, idOrName str
 	}
 	var s connector.Sync
 	err = a.db.InTx(ctx, func(ctx context.Context) error {
-		if last, err := a.db.LastSync(ctx, auth.Everything(), c.ID); err == nil && (last.State == connector.Queued || last.State == connector.Running) {
+		if last, err := a.db.LastSync(ctx, auth.Everything(), c.ID); err == nil && a.underWay(last) {
 			s = last
 			return nil
 		}
@@ -88,13 +88,22 @@ func (a *App) SyncConnector(ctx context.Context, by auth.Principal, idOrName str
 	return s, err
 }
 
+// syncLimit is how long a sync of one account can be under way: one that is older died with its process, and stands in nobody's way.
+// The largest accounts take minutes.
+const syncLimit = 2 * time.Hour
+
+// underWay reports whether a sync waits or runs.
+func (a *App) underWay(s connector.Sync) bool {
+	return (s.State == connector.Queued || s.State == connector.Running) && a.now().Sub(s.QueuedAt) < syncLimit
+}
+
 // queueSync stores a queued sync and its job; called in a transaction.
 func (a *App) queueSync(ctx context.Context, c *connector.Connector) (connector.Sync, error) {
 	s, err := a.db.CreateSync(ctx, c.ID)
 	if err != nil {
 		return s, err
 	}
-	_, err = a.db.Enqueue(ctx, job.Spec{Kind: jobSync, Key: c.ID, Args: syncArgs{SyncID: s.ID, Connector: c.ID}})
+	_, err = a.db.Enqueue(ctx, job.Spec{Kind: jobSync, Key: s.ID, Args: syncArgs{SyncID: s.ID, Connector: c.ID}})
 	return s, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,6 +14,7 @@ import (
 	"hinomi/internal/awstest"
 	"hinomi/internal/awstest/model"
 	"hinomi/internal/connector"
+	"hinomi/internal/secret"
 	"hinomi/internal/snapshot"
 	"hinomi/internal/store"
 )
@@ -262,5 +264,33 @@ func TestSyncBesideAnother(t *testing.T) {
 		if a.Stale {
 			t.Errorf("%s is stale", a.Base().Region)
 		}
+	}
+}
+
+// TestDeadSync: a sync whose process died stands in nobody's way for ever.
+func TestDeadSync(t *testing.T) {
+	ctx := t.Context()
+	c := newCloud(t, awstest.Options{}, nil)
+	made, err := c.AddConnector(ctx, auth.System(), connector.Connector{
+		Name: "dead", Account: c.Account(2), Enabled: true,
+		Credentials: connector.Credentials{RoleARN: "arn:aws:iam::" + c.Account(2) + ":role/hinomi"},
+	}, secret.Text{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := c.SyncConnector(ctx, auth.System(), made.Connector.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.State, first.StartedAt = connector.Running, c.now()
+	if err := c.Store().PutSync(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := c.SyncConnector(ctx, auth.System(), made.Connector.ID); err != nil || again.ID != first.ID {
+		t.Errorf("got %s (%v), want the sync that runs", again.ID, err)
+	}
+	c.tick(3 * time.Hour)
+	if again, err := c.SyncConnector(ctx, auth.System(), made.Connector.ID); err != nil || again.ID == first.ID || again.State != connector.Queued {
+		t.Errorf("got %s %s (%v), want another sync", again.ID, again.State, err)
 	}
 }
