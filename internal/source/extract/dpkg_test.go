@@ -64,15 +64,23 @@ func debianRoot(t *testing.T) string {
 	if os.Geteuid() != 0 {
 		missing(t, "debootstrap needs root")
 	}
-	if err := os.RemoveAll(root); err != nil {
+	made, err := os.MkdirTemp(filepath.Dir(root), "making-debian12-*") //nolint:usetesting // beside the place that it is renamed to
+	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), "debootstrap", "--variant=minbase", "--include=python3-yaml", "bookworm", root, mirror(t)).CombinedOutput()
+	if err := os.Chmod(made, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(made) }) // after a fault, or where another test was first; renamed, it is not there
+	out, err := exec.CommandContext(t.Context(), "debootstrap", "--variant=minbase", "--include=python3-yaml", "bookworm", made, mirror(t)).CombinedOutput()
 	if err != nil {
 		t.Fatalf("debootstrap: %v\n%s", err, out)
 	}
-	if err := os.WriteFile(filepath.Join(root, ".complete"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(made, ".complete"), nil, 0o644); err != nil {
 		t.Fatal(err)
+	}
+	if err := os.Rename(made, root); err != nil { // another package's test made the same meanwhile: keep ours for this test
+		return made
 	}
 	return root
 }
