@@ -17,7 +17,7 @@ type Cost struct {
 	Bytes int64 // read from the disk
 }
 
-// scanModes are Inspector's words for how an inventory was taken.
+// scanMode returns Inspector's word for how an inventory was taken, or ours where it has none.
 func scanMode(m inventory.Method) string {
 	switch m {
 	case inventory.Agentless:

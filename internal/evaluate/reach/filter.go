@@ -30,25 +30,30 @@ type filtered struct {
 	verdict Verdict
 	ports   []Ports
 	why     []string
+	missing string // what was not read and could open more than what is known; "" if nothing
 }
 
 // filters intersects the sources that come back with what the network ACL and the security groups let in.
 // A reply needs the ACL's egress to a client port: the range 1024–65535 (VPC user guide, "Ephemeral ports"), at least one of it.
 func (w *world) filters(n *asset.NetworkInterface, way wayIn, p protocol) filtered {
 	in, rules, missing := w.groups(n, p)
+	if missing == "" {
+		missing = way.missing
+	}
+	closed := filtered{verdict: Blocked}
+	if missing != "" {
+		closed = filtered{verdict: Unknown, why: []string{missing}}
+	}
 	open := in.intersect(way.back)
 	if len(open) == 0 {
-		if missing != "" {
-			return filtered{verdict: Unknown, why: []string{missing}}
-		}
-		return filtered{verdict: Blocked}
+		return closed
 	}
 	if way.acl == nil {
 		return filtered{verdict: Unknown, ports: open.ports(), why: append(rules, "network ACL of subnet "+n.SubnetID+" not read")}
 	}
 	open = open.intersect(aclSpace(way.acl, p, false))
 	if len(open) == 0 {
-		return filtered{verdict: Blocked}
+		return closed
 	}
 	replies := aclSpace(way.acl, p, true)
 	if p.ported() {
@@ -56,17 +61,14 @@ func (w *world) filters(n *asset.NetworkInterface, way wayIn, p protocol) filter
 	}
 	answered := open.intersectSources(replies)
 	if len(answered) == 0 {
-		return filtered{verdict: Blocked}
+		return closed
 	}
 	why := append(rules, way.acl.ID+" lets request and reply through")
-	if missing != "" {
-		why = append(why, missing+": more may be open")
-	}
 	ports := answered.ports()
 	if !p.ported() {
 		ports = nil
 	}
-	return filtered{verdict: Reachable, ports: ports, why: why}
+	return filtered{verdict: Reachable, ports: ports, why: why, missing: missing}
 }
 
 // groups returns what the interface's security groups let in, in words too. missing names what was not read; what is known open stays open.

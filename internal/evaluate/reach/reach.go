@@ -115,6 +115,9 @@ func (w *world) judge(n *asset.NetworkInterface, a netip.Addr) []Exposure {
 			e.Path = w.path(n, way)
 		}
 		out = append(out, e)
+		if f.verdict == Reachable && f.missing != "" {
+			out = append(out, Exposure{Protocol: p.name, Verdict: Unknown, Why: []string{f.missing + ": more may be open"}})
+		}
 	}
 	if len(out) == 0 {
 		return []Exposure{{Protocol: "any", Verdict: Blocked, Why: append(slices.Clone(way.why), "no rule of its security groups and network ACL lets the internet in")}}

@@ -191,6 +191,38 @@ func TestFromInternet(t *testing.T) {
 	}
 }
 
+// TestUnreadMeansUnknown: what is known open is told, and what was not read stays unknown beside it; a filter that closes the known part
+// does not close the rest.
+func TestUnreadMeansUnknown(t *testing.T) {
+	verdicts := func(change func(*net1)) map[reach.Verdict]bool {
+		n := newNet()
+		n.eni.SecurityGroups = append(n.eni.SecurityGroups, "sg-unread")
+		change(n)
+		out := map[reach.Verdict]bool{}
+		for _, e := range n.exposures() {
+			if e.Protocol == "tcp" {
+				out[e.Verdict] = true
+			}
+		}
+		return out
+	}
+	if got := verdicts(func(*net1) {}); !got[reach.Reachable] || !got[reach.Unknown] {
+		t.Errorf("a group open, another unread: got %v, want reachable and unknown", got)
+	}
+	deny := asset.ACLEntry{Number: 50, Protocol: 6, CIDR: prefix("0.0.0.0/0"), FromPort: 22, ToPort: 22}
+	if got := verdicts(func(n *net1) { n.acl.Entries = append(n.acl.Entries, deny) }); got[reach.Reachable] || !got[reach.Unknown] {
+		t.Errorf("the open group refused by the ACL, another unread: got %v, want unknown", got)
+	}
+	list := asset.Route{PrefixList: "pl-1", Target: "igw-1", State: "active"}
+	if got := verdicts(func(n *net1) {
+		n.eni.SecurityGroups = n.eni.SecurityGroups[:1]
+		n.table.Routes[1].Destination = prefix("198.51.100.0/24")
+		n.table.Routes = append(n.table.Routes, list)
+	}); !got[reach.Reachable] || !got[reach.Unknown] {
+		t.Errorf("a route known, another by an unread list: got %v, want reachable and unknown", got)
+	}
+}
+
 func TestFindings(t *testing.T) {
 	n := newNet()
 	n.group.Rules = append(n.group.Rules,

@@ -58,7 +58,8 @@ type wayIn struct {
 	why     []string
 	gateway string
 	acl     *asset.NetworkACL
-	back    space // sources whose replies are routed back to the gateway
+	back    space  // sources whose replies are routed back to the gateway
+	missing string // a prefix list that was not read and may route more of them
 }
 
 func unknown(format string, a ...any) wayIn {
@@ -99,7 +100,7 @@ func (w *world) wayIn(n *asset.NetworkInterface, v4 bool) wayIn {
 		}
 		return blocked("%s has no route back to the internet through %s", table.ID, igw.ID)
 	}
-	way := wayIn{verdict: Reachable, gateway: igw.ID, back: back, why: []string{igw.ID + " is attached to " + n.VPCID, table.ID + " routes replies to " + igw.ID}}
+	way := wayIn{verdict: Reachable, gateway: igw.ID, back: back, missing: missing, why: []string{igw.ID + " is attached to " + n.VPCID, table.ID + " routes replies to " + igw.ID}}
 	way.acl = w.aclOf[n.SubnetID]
 	return way
 }
