@@ -223,21 +223,3 @@ func (a *App) eachConnector(ctx context.Context, s auth.Scope, do func(*connecto
 		from = next
 	}
 }
-
-// selected returns which assets are activated for a module.
-func (a *App) selected(ctx context.Context, m connector.Module) (func(asset.Ref) bool, error) {
-	active := map[asset.Ref]bool{}
-	for from := ""; ; {
-		page, next, err := a.db.Assets(ctx, auth.Everything(), store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Module: m}, from, 1000)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range page {
-			active[asset.RefOf(v.Asset)] = true
-		}
-		if next == "" {
-			return func(r asset.Ref) bool { return active[r] }, nil
-		}
-		from = next
-	}
-}

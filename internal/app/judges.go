@@ -44,9 +44,9 @@ func judgeNetwork(snap *snapshot.Snapshot, selected func(asset.Ref) bool) pipeli
 	return v
 }
 
-// judgeRules applies the configuration rules to every asset; rules on instances only to those activated for the module.
+// judgeRules applies the configuration rules to every asset that the module looks at.
 func judgeRules(snap *snapshot.Snapshot, selected func(asset.Ref) bool) pipeline.Verdicts {
-	evals := rule.Evaluate(snap, ec2.All(), func(ref asset.Ref) bool { return ref.Kind != asset.KindInstance || selected(ref) })
+	evals := rule.Evaluate(snap, ec2.All(), selected)
 	v := pipeline.Verdicts{Types: []finding.Type{finding.Configuration}, Found: rule.Findings(evals)}
 	unclear := map[asset.Ref]bool{}
 	for _, e := range rule.Undecided(evals) {

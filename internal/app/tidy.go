@@ -95,7 +95,11 @@ func (a *App) queueScans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Module: connector.Vulnerability}
+	tags, err := a.ModuleTags(ctx, connector.Vulnerability)
+	if err != nil {
+		return err
+	}
+	f := store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Module: connector.Vulnerability, Tags: tags}
 	for from := ""; ; {
 		page, next, err := a.db.Assets(ctx, auth.Everything(), f, from, 500)
 		if err != nil {

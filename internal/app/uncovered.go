@@ -45,7 +45,7 @@ func (a *App) assignCoverage(ctx context.Context, world *snapshot.Snapshot) erro
 	var list []coverage.Coverage
 	for i := range snapshot.All[asset.Instance](world) {
 		ref := asset.RefOf(i)
-		c := unscanned(i, have[ref], activated(ref), reader[i.Account])
+		c := unscanned(i, have[ref], activated.Why(ref), reader[i.Account])
 		if c.Reason != "" {
 			list = append(list, c)
 		}
@@ -54,8 +54,8 @@ func (a *App) assignCoverage(ctx context.Context, world *snapshot.Snapshot) erro
 }
 
 // unscanned returns the coverage of an instance that no scan has described, or whose state now says more than its last scan. An empty
-// reason leaves the row as it is.
-func unscanned(i *asset.Instance, have coverage.Coverage, activated bool, c *connector.Connector) coverage.Coverage {
+// reason leaves the row as it is. left says why the module does not look at it, "" if it does.
+func unscanned(i *asset.Instance, have coverage.Coverage, left string, c *connector.Connector) coverage.Coverage {
 	out := coverage.Coverage{
 		Resource: asset.RefOf(i), Name: i.Name(), Scan: coverage.PackageScan, Status: coverage.Inactive,
 		LastScanned: have.LastScanned, InventoryHash: have.InventoryHash, Mode: have.Mode,
@@ -63,8 +63,8 @@ func unscanned(i *asset.Instance, have coverage.Coverage, activated bool, c *con
 	switch {
 	case i.State == "terminated" || i.State == "shutting-down":
 		out.Reason = coverage.ResourceTerminated
-	case !activated:
-		out.Reason, out.Detail = coverage.NotActivated, "module vulnerability is not activated for it: hinomi asset show "+i.ID+" says why"
+	case left != "":
+		out.Reason, out.Detail = coverage.NotActivated, left
 	case !have.LastScanned.IsZero() || have.Reason != "" && !provisional(have.Reason):
 		return coverage.Coverage{}
 	case len(i.Volumes) == 0:

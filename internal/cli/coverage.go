@@ -107,15 +107,15 @@ func unassessed(ctx context.Context, a *app.App, f store.CoverageFilter) (bool, 
 func words[T ~string](flag string, list []string, known ...T) ([]T, error) {
 	var out []T
 	for _, s := range list {
-		w := T(strings.ToUpper(s))
-		if !slices.Contains(known, w) {
+		i := slices.IndexFunc(known, func(k T) bool { return strings.EqualFold(string(k), s) })
+		if i < 0 {
 			var names []string
 			for _, k := range known {
 				names = append(names, strings.ToLower(string(k)))
 			}
 			return nil, usageError("%s %q is none of %s", flag, s, strings.Join(names, ", "))
 		}
-		out = append(out, w)
+		out = append(out, known[i])
 	}
 	return out, nil
 }

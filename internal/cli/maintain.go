@@ -87,36 +87,6 @@ func (c *command) resealCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *command) settingCommand() *cobra.Command {
-	top := &cobra.Command{Use: "setting", Aliases: []string{"settings"}, Short: "Settings of the installation", GroupID: "run"}
-	var types []string
-	small := &cobra.Command{Use: "small-types", Short: "Instance types that are imported but not activated by default", Args: cobra.NoArgs}
-	small.Flags().StringSliceVar(&types, "set", nil, "replace the list; --set '' empties it")
-	small.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
-		if small.Flags().Changed("set") {
-			for _, t := range types {
-				if family, size, ok := strings.Cut(t, "."); !ok || family == "" || size == "" || strings.ContainsAny(t, " \t/*") {
-					return usageError("--set: %q is no instance type such as t3.nano", t)
-				}
-			}
-			if err := a.SetSmallTypes(ctx, operator(), types); err != nil {
-				return err
-			}
-		}
-		list, err := a.SmallTypes(ctx)
-		if err != nil {
-			return err
-		}
-		v := view{header: []string{"INSTANCE TYPE"}, data: list, empty: "Every instance type is activated by its connector."}
-		for _, t := range list {
-			v.rows = append(v.rows, []string{t})
-		}
-		return c.show(v)
-	})
-	top.AddCommand(small)
-	return top
-}
-
 func (c *command) jobCommand() *cobra.Command {
 	top := &cobra.Command{Use: "job", Aliases: []string{"jobs"}, Short: "The queue", GroupID: "run"}
 	var kind, state string

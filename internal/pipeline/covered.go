@@ -64,7 +64,7 @@ func some(list []string, n int) string {
 }
 
 // JudgedCoverage is the status of every instance for one judge of the world.
-func JudgedCoverage(world *snapshot.Snapshot, j Judge, selected func(asset.Ref) bool, v Verdicts, now time.Time) []coverage.Coverage {
+func JudgedCoverage(world *snapshot.Snapshot, j Judge, selected Selection, v Verdicts, now time.Time) []coverage.Coverage {
 	judged := map[asset.Ref]bool{}
 	for _, r := range v.Judged {
 		judged[r] = true
@@ -76,9 +76,9 @@ func JudgedCoverage(world *snapshot.Snapshot, j Judge, selected func(asset.Ref) 
 		switch {
 		case i.State == "terminated" || i.State == "shutting-down":
 			c.Status, c.Reason, c.LastScanned = coverage.Inactive, coverage.ResourceTerminated, time.Time{}
-		case !selected(ref):
+		case !selected.Has(ref):
 			c.Status, c.Reason, c.LastScanned = coverage.Inactive, coverage.NotActivated, time.Time{}
-			c.Detail = "module " + string(j.Module) + " is not activated for it: see hinomi asset show " + i.ID
+			c.Detail = selected.Why(ref)
 		case !judged[ref]:
 			c.Reason, c.Detail = coverage.NotFullyAssessed, "part of what the judgement needs was not read: see hinomi gaps"
 		}

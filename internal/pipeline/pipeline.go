@@ -79,13 +79,22 @@ type Matched struct {
 // Whole reports whether everything in the inventory was judged: only then what is no longer found is closed.
 func (m *Matched) Whole() bool { return len(m.NotAssessed) == 0 }
 
+// Selection says whether a module looks at an asset: it is activated for it (instances only), and has one of the tags that the module is
+// set to. Why says in words what speaks against it, "" if nothing does.
+type Selection struct {
+	Why func(ref asset.Ref) string
+}
+
+// Has reports whether the module looks at an asset.
+func (s Selection) Has(ref asset.Ref) bool { return s.Why(ref) == "" }
+
 // Line is the line with its machines. All fields must be set.
 type Line struct {
 	Keep     Keeper
 	Judges   []Judge
 	Match    Matcher
 	Assign   func(ctx context.Context, snap *snapshot.Snapshot, connectors []string) error // own tags and activation
-	Selected func(ctx context.Context, m connector.Module) (func(asset.Ref) bool, error)   // assets activated for a module
+	Selected func(ctx context.Context, m connector.Module) (Selection, error)              // what a module looks at
 	Progress func(Step)
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -138,7 +147,7 @@ func (l *Line) JudgeWorld(ctx context.Context, world *snapshot.Snapshot, connect
 		if err != nil {
 			return out, fmt.Errorf("select assets of module %s: %w", j.Module, err)
 		}
-		v := j.Judge(world, selected)
+		v := j.Judge(world, selected.Has)
 		v.EvidenceAt = world.TakenAt
 		changes, err := l.Keep.KeepVerdicts(ctx, v)
 		if err != nil {

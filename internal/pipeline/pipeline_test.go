@@ -76,10 +76,18 @@ func line(m *memory, match pipeline.Matcher, judges ...pipeline.Judge) *pipeline
 	return &pipeline.Line{
 		Keep: m, Judges: judges, Match: match, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler), Progress: func(pipeline.Step) {},
 		Assign: func(context.Context, *snapshot.Snapshot, []string) error { return nil },
-		Selected: func(context.Context, connector.Module) (func(asset.Ref) bool, error) {
-			return func(r asset.Ref) bool { return r.ID != "i-off" }, nil
-		},
+		Selected: func(context.Context, connector.Module) (pipeline.Selection, error) { return notOff(), nil },
 	}
+}
+
+// notOff selects all but i-off.
+func notOff() pipeline.Selection {
+	return pipeline.Selection{Why: func(r asset.Ref) string {
+		if r.ID == "i-off" {
+			return "it is off"
+		}
+		return ""
+	}}
 }
 
 func matched(m pipeline.Matched) pipeline.Matcher {
@@ -160,7 +168,7 @@ func TestObserve(t *testing.T) {
 	if out.Counts.Assets != 4 || out.Changes.Opened != 1 || !m.verdicts[0].EvidenceAt.Equal(now) {
 		t.Errorf("got %+v and verdicts %+v", out, m.verdicts)
 	}
-	for _, c := range pipeline.JudgedCoverage(world, judge, func(r asset.Ref) bool { return r.ID != "i-off" }, m.verdicts[0], now) {
+	for _, c := range pipeline.JudgedCoverage(world, judge, notOff(), m.verdicts[0], now) {
 		got[c.Resource.ID] = c
 	}
 	for id, want := range map[string]coverage.Reason{

@@ -1,0 +1,110 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hinomi/internal/asset"
+	"hinomi/internal/auth"
+	"hinomi/internal/connector"
+	"hinomi/internal/pipeline"
+	"hinomi/internal/store"
+)
+
+// settingModuleTags returns the name of the setting that holds the tags which a module's assets must have, as a JSON list.
+func settingModuleTags(m connector.Module) string { return "module-tags-" + string(m) }
+
+// ModuleTags returns the tags that a module is set to: it looks at assets with one of them. None: at all of them.
+func (a *App) ModuleTags(ctx context.Context, m connector.Module) ([]string, error) {
+	var tags []string
+	text, err := a.db.Setting(ctx, settingModuleTags(m))
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &tags); err != nil {
+		return nil, fmt.Errorf("read the setting %s: %w", settingModuleTags(m), err)
+	}
+	return tags, nil
+}
+
+// SetModuleTags sets a module to assets with one of the tags, or with none given to all, and judges the kept world again.
+func (a *App) SetModuleTags(ctx context.Context, by auth.Principal, m connector.Module, tags []string) error {
+	if err := allow(by, auth.WriteSettings, ""); err != nil {
+		return err
+	}
+	if !slices.Contains(connector.Modules(), m) {
+		return fmt.Errorf("module %q is none of vulnerability, network, configuration", m)
+	}
+	tags = slices.Compact(slices.Sorted(slices.Values(tags)))
+	text, err := json.Marshal(tags)
+	if err != nil {
+		return err
+	}
+	err = a.db.InTx(ctx, func(ctx context.Context) error {
+		if err := a.db.PutSetting(ctx, settingModuleTags(m), string(text)); err != nil {
+			return err
+		}
+		return a.audit(ctx, by, "setting.put", settingModuleTags(m), "", string(text))
+	})
+	if err != nil {
+		return err
+	}
+	world, err := a.world(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = a.line().JudgeWorld(ctx, world, nil)
+	return err
+}
+
+// selected returns what a module looks at: instances that are activated for it, and any other asset; and where the module is set to tags,
+// of these only assets with one of them.
+func (a *App) selected(ctx context.Context, m connector.Module) (pipeline.Selection, error) {
+	active, err := a.refs(ctx, store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Module: m})
+	if err != nil {
+		return pipeline.Selection{}, err
+	}
+	tags, err := a.ModuleTags(ctx, m)
+	if err != nil {
+		return pipeline.Selection{}, err
+	}
+	var tagged map[asset.Ref]bool
+	if len(tags) > 0 {
+		if tagged, err = a.refs(ctx, store.AssetFilter{Tags: tags}); err != nil {
+			return pipeline.Selection{}, err
+		}
+	}
+	return pipeline.Selection{Why: func(r asset.Ref) string {
+		switch {
+		case r.Kind == asset.KindInstance && !active[r]:
+			return fmt.Sprintf("module %s is not activated for it: hinomi asset show %s says why", m, r.ID)
+		case len(tags) > 0 && !tagged[r]:
+			return fmt.Sprintf("module %s looks only at assets with the tags %s (hinomi setting module-tags %s)", m, strings.Join(tags, ", "), m)
+		}
+		return ""
+	}}, nil
+}
+
+// refs returns the references of the assets that a filter selects.
+func (a *App) refs(ctx context.Context, f store.AssetFilter) (map[asset.Ref]bool, error) {
+	out := map[asset.Ref]bool{}
+	for from := ""; ; {
+		page, next, err := a.db.Assets(ctx, auth.Everything(), f, from, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range page {
+			out[asset.RefOf(v.Asset)] = true
+		}
+		if next == "" {
+			return out, nil
+		}
+		from = next
+	}
+}
