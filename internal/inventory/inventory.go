@@ -113,6 +113,7 @@ type Package struct {
 	SourceVersion string    `json:"sourceVersion,omitempty"` // where it differs from Version
 	Module        string    `json:"module,omitempty"`        // rpm MODULARITYLABEL
 	Vendor        string    `json:"vendor,omitempty"`
+	Repository    string    `json:"repository,omitempty"` // the repository, channel or tap that it came from, where the package manager remembers
 	Status        string    `json:"status,omitempty"` // dpkg status where it is not "install ok installed"
 	PURL          string    `json:"purl,omitempty"`
 	Location      string    `json:"location"`          // path inside the host's file system, "/"-rooted
@@ -123,7 +124,8 @@ type Package struct {
 	Parent        string    `json:"parent,omitempty"`  // the archive inside Location that holds it, as in a jar: URL: /opt/a.war!/WEB-INF/lib/b.jar; "" if that is Location itself
 }
 
-// Ecosystem names a package's world in OSV's words (OSV schema, "Defined ecosystems"), with "Windows" and "macOS" for those systems.
+// Ecosystem names a package's world in OSV's words (OSV schema, "Defined ecosystems"). "Windows", "macOS", "Conda", "Homebrew", "Snap" and
+// "Flatpak" are not among them: no feed in OSV's form speaks of these.
 type Ecosystem string
 
 // The ecosystems that extraction yields. Distribution releases ("Debian:12") are an advisory's matter; here the OS says the release.
@@ -156,6 +158,10 @@ const (
 	Swift        Ecosystem = "SwiftURL"
 	Windows      Ecosystem = "Windows"
 	MacOS        Ecosystem = "macOS"
+	Conda        Ecosystem = "Conda"
+	Homebrew     Ecosystem = "Homebrew"
+	Snap         Ecosystem = "Snap"
+	Flatpak      Ecosystem = "Flatpak"
 )
 
 // Gap is a part of the host that was there and could not be read or understood.

@@ -223,8 +223,13 @@ func TestEqualSystemsAreEqual(t *testing.T) {
 
 func TestIDsAreUnique(t *testing.T) {
 	ids := extract.IDs()
-	want := []string{"python", "node", "java-archive", "go-binary", "dpkg", "rpm", "apk", "repository", "kernel"}
-	if diff := cmp.Diff(want, ids); diff != "" {
-		t.Error("an ID, once released, never changes: ", diff)
+	slices.Sort(ids)
+	if twice := len(ids) - len(slices.Compact(slices.Clone(ids))); twice != 0 {
+		t.Errorf("%d IDs are used twice: %q", twice, ids)
+	}
+	for _, id := range []string{"python", "node", "java-archive", "go-binary", "dpkg", "rpm", "apk", "repository", "kernel"} {
+		if !slices.Contains(ids, id) {
+			t.Errorf("got IDs without %s: an ID, once released, never changes", id)
+		}
 	}
 }

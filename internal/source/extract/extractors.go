@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"path"
@@ -8,33 +9,59 @@ import (
 
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/extract/host"
+	"hinomi/internal/source/extract/kind"
+	"hinomi/internal/source/extract/language"
+	"hinomi/internal/source/extract/program"
 )
 
-// Extractor finds one kind of package. It has Wants and Read for files that may lie anywhere, or System for what lies at known places.
+// Extractor finds one kind of package. It has Read for files that may lie anywhere, or System for what lies at known places.
 type Extractor struct {
 	// ID is Package.FoundBy. Once released it never changes.
 	ID string
-	// Wants says, before anything is opened, whether a file of the walk is of interest.
+	// Bases are the names of the files it wants, Exts the endings from the last dot on, in lower case. Without either it is asked about each file
+	// that no other extractor wants by its name.
+	Bases, Exts []string
+	// Wants narrows that before anything is opened; nil: every file of these names.
 	Wants func(e *Entry) bool
 	// Read reads such a file. Several run at once, each with its own file and output.
 	Read func(ctx context.Context, f *host.File, out *Output) error
+	// Lock says that the file names what a project depends on; whether that is installed, it does not say.
+	Lock bool
 	// System reads known places after the walk, so that it can tell which of the packages found there it owns.
 	System func(ctx context.Context, h *host.Host, out *Output) error
 }
 
 // extractors lists all of them. A file is read by the first that wants it.
 func extractors() []Extractor {
-	return []Extractor{
-		python(),
-		node(),
+	list := []Extractor{
 		javaArchive(),
-		goBinary(),
 		dpkg(),
 		rpm(),
 		apk(),
 		repositories(),
 		kernel(),
 	}
+	for _, family := range [][]kind.File{
+		language.Extractors(),
+		program.Extractors(),
+	} {
+		for _, x := range family {
+			list = append(list, ofFile(x))
+		}
+	}
+	return list
+}
+
+// ofFile makes an extractor of one of a family.
+func ofFile(x kind.File) Extractor {
+	out := Extractor{
+		ID: x.ID, Bases: x.Bases, Exts: x.Exts, Lock: x.Lock,
+		Read: func(ctx context.Context, f *host.File, out *Output) error { return x.Read(ctx, f, out) },
+	}
+	if x.Wants != nil {
+		out.Wants = func(e *Entry) bool { return x.Wants(e) }
+	}
+	return out
 }
 
 // IDs lists the extractors' names, in the order in which they run.
@@ -56,13 +83,22 @@ type Entry struct {
 	err   error
 }
 
+// Folder implements kind.Entry.
+func (e *Entry) Folder() string { return e.Dir }
+
+// Name implements kind.Entry.
+func (e *Entry) Name() string { return e.Base }
+
 // Path returns the file's name for fs.FS.
 func (e *Entry) Path() string { return path.Join(e.Dir, e.Base) }
 
-// Ext returns the name's last part from its last dot on, in lower case.
+// maxExt is how long an ending may be, in bytes: none that is wanted is longer.
+const maxExt = 16
+
+// Ext returns the name's last part from its last dot on, in lower case; "" if it has none or a long one.
 func (e *Entry) Ext() string {
 	i := strings.LastIndexByte(e.Base, '.')
-	if i < 0 || len(e.Base)-i > 16 {
+	if i < 0 || len(e.Base)-i > maxExt {
 		return ""
 	}
 	return strings.ToLower(e.Base[i:])
@@ -76,6 +112,50 @@ func (e *Entry) Info() (fs.FileInfo, bool) {
 	return e.info, e.err == nil
 }
 
+// Executable implements kind.Entry.
+func (e *Entry) Executable() (may bool, size int64, ok bool) {
+	info, ok := e.Info()
+	if !ok {
+		return false, 0, false
+	}
+	return info.Mode()&0o111 != 0, info.Size(), true
+}
+
+// index finds the extractors that a file's name asks for.
+type index struct {
+	bases, exts map[string][]*Extractor
+	rest        []*Extractor
+}
+
+func newIndex(list []Extractor) *index {
+	x := &index{bases: map[string][]*Extractor{}, exts: map[string][]*Extractor{}}
+	for i := range list {
+		e := &list[i]
+		for _, base := range e.Bases {
+			x.bases[base] = append(x.bases[base], e)
+		}
+		for _, ext := range e.Exts {
+			x.exts[ext] = append(x.exts[ext], e)
+		}
+		if len(e.Bases) == 0 && len(e.Exts) == 0 && e.Read != nil {
+			x.rest = append(x.rest, e)
+		}
+	}
+	return x
+}
+
+// of returns the first extractor that wants a file; nil if none does.
+func (x *index) of(e *Entry) *Extractor {
+	for _, list := range [...][]*Extractor{x.bases[e.Base], x.exts[e.Ext()], x.rest} {
+		for _, candidate := range list {
+			if candidate.Wants == nil || candidate.Wants(e) {
+				return candidate
+			}
+		}
+	}
+	return nil
+}
+
 // Output is what one extractor found in one file or system.
 type Output struct {
 	run      *run
@@ -83,9 +163,9 @@ type Output struct {
 	packages []inventory.Package
 }
 
-// Add adds a package. FoundBy is set here.
+// Add adds a package. FoundBy is set here if the extractor, which may look for several kinds in one file, has not.
 func (o *Output) Add(p inventory.Package) {
-	p.FoundBy = o.id
+	p.FoundBy = cmp.Or(p.FoundBy, o.id)
 	if len(o.packages) <= maxPackages {
 		o.packages = append(o.packages, p)
 	}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/package-url/packageurl-go"
-
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/extract/host"
 	"hinomi/internal/source/extract/jar"
@@ -16,8 +14,8 @@ import (
 // repositories can be asked.
 func javaArchive() Extractor {
 	return Extractor{
-		ID:    "java-archive",
-		Wants: func(e *Entry) bool { return jar.Is(e.Base) },
+		ID:   "java-archive",
+		Exts: jar.Extensions(),
 		Read: func(ctx context.Context, f *host.File, out *Output) error {
 			found := func(a jar.Found) {
 				name := a.Artifact
@@ -26,7 +24,7 @@ func javaArchive() Extractor {
 				}
 				out.Add(inventory.Package{
 					Ecosystem: inventory.Maven, Name: name, Version: a.Version, Location: host.Path(f.Name), Parent: a.Place, SHA1: a.SHA1,
-					PURL: languagePURL(packageurl.TypeMaven, a.Group, a.Artifact, a.Version),
+					PURL: inventory.Maven.PURL(a.Group+":"+a.Artifact, a.Version),
 				})
 			}
 			out.run.jars.Read(ctx, f.Section(), host.Path(f.Name), found, out.Gap)

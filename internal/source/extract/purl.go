@@ -51,8 +51,3 @@ func systemPURL(kind string, os inventory.OS, name, version, epoch, arch string)
 	}
 	return packageurl.NewPackageURL(kind, vendor(os), name, version, packageurl.QualifiersFromMap(q), "").ToString()
 }
-
-// languagePURL names a package of a language's registry.
-func languagePURL(kind, namespace, name, version string) string {
-	return packageurl.NewPackageURL(kind, namespace, name, version, nil, "").ToString()
-}

@@ -31,7 +31,7 @@ type job struct {
 // walker lists every folder, and hands the files that somebody wants to the readers.
 type walker struct {
 	*run
-	list   []Extractor // those with Wants
+	index  *index
 	jobs   chan<- job
 	mounts *mount.Table
 	seen   map[mount.Identity]struct{}
@@ -51,12 +51,7 @@ func (r *run) walk(ctx context.Context) error {
 			}
 		})
 	}
-	w := &walker{run: r, jobs: jobs, mounts: mount.Read(r.host.FS()), seen: map[mount.Identity]struct{}{}}
-	for _, x := range extractors() {
-		if x.Wants != nil {
-			w.list = append(w.list, x)
-		}
-	}
+	w := &walker{run: r, jobs: jobs, mounts: mount.Read(r.host.FS()), seen: map[mount.Identity]struct{}{}, index: newIndex(extractors())}
 	err := w.folder(ctx, "", 0)
 	close(jobs)
 	readers.Wait()
@@ -215,13 +210,10 @@ func (w *walker) entries(ctx context.Context, dir string, entries []fs.DirEntry,
 func (w *walker) file(dir string, d fs.DirEntry) {
 	w.ready = Entry{Dir: dir, Base: d.Name(), entry: d}
 	e := &w.ready
-	for i := range w.list {
-		if !w.list[i].Wants(e) {
-			continue
-		}
+	if x := w.index.of(e); x != nil {
 		name := e.Path()
 		if !w.excluded(name) {
-			w.jobs <- job{&w.list[i], name}
+			w.jobs <- job{x, name}
 		}
 		return
 	}

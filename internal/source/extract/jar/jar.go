@@ -59,14 +59,25 @@ func (r *Reader) Read(ctx context.Context, file *io.SectionReader, location stri
 	}
 }
 
-// Is says whether a file is a Java archive by its name.
-func Is(base string) bool {
-	if len(base) < 5 || base[len(base)-4] != '.' {
+// Extensions lists the endings of Java archives: those of Java itself and its servers (jar, war, ear, sar), of Apache (par, kar, nar, aar of Axis2),
+// of Jenkins (hpi, jpi) and of Liferay (lpkg).
+func Extensions() []string {
+	return []string{".jar", ".war", ".ear", ".par", ".sar", ".kar", ".hpi", ".jpi", ".nar", ".aar", ".lpkg"}
+}
+
+// is says whether the name of an entry is that of a Java archive.
+func is(name []byte) bool {
+	i := len(name) - 1
+	for i > 0 && i > len(name)-5 && name[i] != '.' {
+		i--
+	}
+	if i <= 0 || name[i] != '.' || name[i-1] == '/' {
 		return false
 	}
-	switch strings.ToLower(base[len(base)-4:]) {
-	case ".jar", ".war", ".ear", ".par", ".sar", ".kar", ".hpi", ".jpi", ".nar":
-		return true
+	for _, ext := range Extensions() {
+		if len(ext) == len(name)-i && strings.EqualFold(ext, string(name[i:])) {
+			return true
+		}
 	}
 	return false
 }
@@ -136,7 +147,7 @@ func (j *jar) entry(ctx context.Context, a *zipdir.Archive, e zipdir.Entry, c *c
 	var err error
 	switch {
 	case len(name) == 0 || name[len(name)-1] == '/':
-	case Is(string(name[max(0, len(name)-5):])):
+	case is(name):
 		err = j.nest(ctx, a, e, parent, depth)
 	case hasSuffix(name, ".class"):
 		c.classes = true

@@ -1,4 +1,5 @@
-package extract
+// Package language reads what the package managers of programming languages say they have installed.
+package language
 
 import (
 	"bytes"
@@ -7,31 +8,29 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"strings"
-
-	"github.com/package-url/packageurl-go"
 
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/extract/host"
+	"hinomi/internal/source/extract/kind"
 	"hinomi/internal/source/extract/zipdir"
 )
 
 // python reads the metadata of installed distributions: .dist-info/METADATA and .egg-info (PyPA, "Recording installed projects"; setuptools'
 // eggs before it, as folders, single files and zip archives).
-func python() Extractor {
-	return Extractor{
-		ID: "python",
-		Wants: func(e *Entry) bool {
-			switch e.Base {
+func python() kind.File {
+	return kind.File{
+		ID: "python", Bases: []string{"METADATA", "PKG-INFO"}, Exts: []string{".egg-info", ".egg"},
+		Wants: func(e kind.Entry) bool {
+			switch e.Name() {
 			case "METADATA":
-				return strings.HasSuffix(e.Dir, ".dist-info")
+				return strings.HasSuffix(e.Folder(), ".dist-info")
 			case "PKG-INFO":
-				return strings.HasSuffix(e.Dir, ".egg-info") || path.Base(e.Dir) == "EGG-INFO"
+				return strings.HasSuffix(e.Folder(), ".egg-info") || path.Base(e.Folder()) == "EGG-INFO"
 			}
-			return strings.HasSuffix(e.Base, ".egg-info") || strings.HasSuffix(e.Base, ".egg")
+			return true
 		},
-		Read: func(_ context.Context, f *host.File, out *Output) error {
+		Read: func(_ context.Context, f *host.File, out kind.Sink) error {
 			if strings.HasSuffix(f.Name, ".egg") {
 				return pythonEgg(f, out)
 			}
@@ -76,26 +75,19 @@ func (m *pythonMetadata) line(line []byte, _ bool) error {
 	return nil
 }
 
-func (m *pythonMetadata) add(f *host.File, out *Output) error {
+func (m *pythonMetadata) add(f *host.File, out kind.Sink) error {
 	if m.name == "" || m.version == "" {
 		return fmt.Errorf("metadata without a name or a version: %q %q", m.name, m.version)
 	}
-	name := pythonName(m.name)
+	name := inventory.PythonName(m.name)
 	out.Add(inventory.Package{
 		Ecosystem: inventory.PyPI, Name: name, Version: m.version, Location: host.Path(f.Name),
-		PURL: languagePURL(packageurl.TypePyPi, "", name, m.version),
+		PURL: inventory.PyPI.PURL(name, m.version),
 	})
 	return nil
 }
 
-var pythonSeparators = regexp.MustCompile(`[-_.]+`)
-
-// pythonName is the normal form of a name (PEP 503), by which PyPI and OSV know it.
-func pythonName(name string) string {
-	return strings.ToLower(pythonSeparators.ReplaceAllString(name, "-"))
-}
-
-func pythonEgg(f *host.File, out *Output) error {
+func pythonEgg(f *host.File, out kind.Sink) error {
 	a, err := zipdir.Open(f, f.Size)
 	if err != nil {
 		return err

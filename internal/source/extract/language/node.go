@@ -1,4 +1,4 @@
-package extract
+package language
 
 import (
 	"bytes"
@@ -8,10 +8,9 @@ import (
 	"path"
 	"strings"
 
-	"github.com/package-url/packageurl-go"
-
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/extract/host"
+	"hinomi/internal/source/extract/kind"
 )
 
 // maxPackageJSON bounds one package.json. The largest published ones are below 2 MiB.
@@ -19,20 +18,17 @@ const maxPackageJSON = 8 << 20
 
 // node reads the package.json of installed packages: those directly below a node_modules folder, or below one scope in it, and those below the
 // folders where Debian puts its own (Debian Javascript Policy 2.2). A package.json elsewhere says what a project is, not what is installed.
-func node() Extractor {
-	return Extractor{
-		ID: "node",
-		Wants: func(e *Entry) bool {
-			if e.Base != "package.json" {
-				return false
-			}
-			root := path.Dir(e.Dir)
+func node() kind.File {
+	return kind.File{
+		ID: "node", Bases: []string{"package.json"},
+		Wants: func(e kind.Entry) bool {
+			root := path.Dir(e.Folder())
 			if strings.HasPrefix(path.Base(root), "@") {
 				root = path.Dir(root)
 			}
 			return path.Base(root) == "node_modules" || root == "usr/share/nodejs" || root == "usr/lib/nodejs"
 		},
-		Read: func(_ context.Context, f *host.File, out *Output) error {
+		Read: func(_ context.Context, f *host.File, out kind.Sink) error {
 			data, err := f.Bytes(maxPackageJSON)
 			if err != nil {
 				return err
@@ -49,15 +45,9 @@ func node() Extractor {
 				return nil // a package of a workspace, which no registry knows
 			}
 			version = strings.TrimPrefix(strings.TrimSpace(version), "v")
-			scope, base := "", name
-			if strings.HasPrefix(name, "@") {
-				if s, b, ok := strings.Cut(name, "/"); ok {
-					scope, base = s, b
-				}
-			}
 			out.Add(inventory.Package{
 				Ecosystem: inventory.NPM, Name: name, Version: version, Location: host.Path(f.Name),
-				PURL: languagePURL(packageurl.TypeNPM, scope, base, version),
+				PURL: inventory.NPM.PURL(name, version),
 			})
 			return nil
 		},
