@@ -14,8 +14,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const (
@@ -103,8 +106,8 @@ func TestDiskIsAnInstances(t *testing.T) {
 			t.Errorf("root is %v on %v, want %s on %s", got, root["DeviceName"], d.VolumeID, d.Device)
 		}
 		for _, image := range list(files, "Images") {
-			if image["ImageId"] == i["ImageId"] && !strings.HasPrefix(image["Name"].(string), "Rocky-9-EC2-Base-9.2-") {
-				t.Errorf("its image is %v, the disk's system is Rocky Linux 9.2", image["Name"])
+			if image["ImageId"] == i["ImageId"] && !strings.HasPrefix(image["Name"].(string), "AlmaLinux OS 10.") {
+				t.Errorf("its image is %v, the disk's system is AlmaLinux 10", image["Name"])
 			}
 		}
 		return
@@ -200,6 +203,33 @@ func TestTreeIsOrigin(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPackageDatabase wants rpm to find in the committed database exactly the
+// packages of packages.tsv: epoch, version, release, architecture and source.
+func TestPackageDatabase(t *testing.T) {
+	need(t, "rpm")
+	dir := t.TempDir() // rpm writes beside its database
+	raw, err := os.ReadFile("disk/tree/usr/lib/sysimage/rpm/rpmdb.sqlite")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "rpmdb.sqlite"), raw, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const form = `%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\n`
+	got, err := exec.Command("rpm", "--dbpath", dir, "--define", "_db_backend sqlite", "-qa", "--qf", form).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadFile("disk/packages.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Sorted(strings.Lines(string(list)))[1:] // the first is the comment
+	if diff := cmp.Diff(want, slices.Sorted(strings.Lines(string(got)))); diff != "" || len(want) != 164 {
+		t.Errorf("%d packages (-list +rpm):\n%s", len(want), diff)
 	}
 }
 

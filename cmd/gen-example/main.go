@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("one of -organisation, -feeds or -hollow, and -out")
+var errUsage = errors.New("one of -organisation, -feeds (with -disk, -packages and -reference) or -hollow, and -out")
 
 func run(args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("gen-example", flag.ContinueOnError)
@@ -32,6 +32,8 @@ func run(args []string, stderr io.Writer) error {
 	org := fs.Bool("organisation", false, "write the example organisation and disks.json into the folder -out")
 	feeds := fs.String("feeds", "", "folder of complete feeds: write the subset for -disk into the folder -out")
 	disk := fs.String("disk", "", "folder with the files of the demo's disk, as make-image.sh stages them (with -feeds)")
+	packages := fs.String("packages", "", "packages.tsv, the operating system's packages on the disk (with -feeds)")
+	reference := fs.String("reference", "", "findings of osv-scanner for a list with those packages (with -feeds)")
 	hollow := fs.String("hollow", "", "Go program in ELF: write its headers and build information, without its code, to the file -out")
 	out := fs.String("out", "", "where to write")
 	if err := fs.Parse(args); err != nil {
@@ -43,8 +45,8 @@ func run(args []string, stderr io.Writer) error {
 	case *org:
 		files, err := organisation.Files()
 		return writeAll(*out, files, err)
-	case *feeds != "" && *disk != "":
-		files, err := subset.Files(*feeds, *disk)
+	case *feeds != "" && *disk != "" && *packages != "" && *reference != "":
+		files, err := subset.Files(subset.Input{Feeds: *feeds, Disk: *disk, Packages: *packages, Reference: *reference})
 		return writeAll(*out, files, err)
 	case *hollow != "":
 		return hollowFile(*hollow, *out)

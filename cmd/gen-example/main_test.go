@@ -171,10 +171,14 @@ func TestInstalled(t *testing.T) {
 // TestFeedsAreCurrent wants the committed subset to hold the documents that
 // this program takes from the complete feeds.
 func TestFeedsAreCurrent(t *testing.T) {
-	in := filepath.Join(sharedData(t), "feeds")
+	data := sharedData(t)
 	dir := t.TempDir()
 	out := filepath.Join(dir, "feeds")
-	if err := run([]string{"-feeds", in, "-disk", staged(t), "-out", dir}, io.Discard); err != nil {
+	args := []string{
+		"-feeds", filepath.Join(data, "feeds"), "-disk", staged(t), "-packages", filepath.Join(examples, "disk", "packages.tsv"),
+		"-reference", filepath.Join(data, "feeds-reference", "alma10.findings.tsv"), "-out", dir,
+	}
+	if err := run(args, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	committed, made := tree(t, filepath.Join(examples, "feeds")), tree(t, out)
@@ -230,7 +234,8 @@ func documents(t *testing.T, name string) map[string]string {
 
 func TestUsage(t *testing.T) {
 	for name, args := range map[string][]string{
-		"nothing": {}, "no_out": {"-organisation"}, "no_disk": {"-feeds", "x", "-out", "y"}, "unknown": {"-x"},
+		"nothing": {}, "no_out": {"-organisation"}, "no_disk": {"-feeds", "x", "-out", "y"},
+		"no_packages": {"-feeds", "x", "-disk", "x", "-out", "y"}, "unknown": {"-x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := run(args, io.Discard); err == nil {
@@ -264,6 +269,51 @@ func TestImageIsCurrent(t *testing.T) {
 	if gunzipped(t, out) != gunzipped(t, filepath.Join(examples, "disk", "shop-web-01.img.gz")) {
 		t.Error("run: examples/disk/make-image.sh (the committed disk is another)")
 	}
+}
+
+// TestPackageDatabaseIsCurrent wants make-rpmdb.sh to make the committed
+// database again. rpm writes its own version into each entry, so with another
+// than the one it was made with, only that it runs is checked.
+func TestPackageDatabaseIsCurrent(t *testing.T) {
+	for _, tool := range []string{"rpm", "rpmbuild", "awk"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing(t, tool)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "rpmdb.sqlite")
+	if msg, err := exec.Command(filepath.Join(examples, "disk", "make-rpmdb.sh"), out).CombinedOutput(); err != nil {
+		t.Fatalf("make-rpmdb.sh: %v\n%s", err, msg)
+	}
+	version, err := exec.Command("rpm", "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(version), "RPM version 4.18.0") {
+		t.Skipf("SKIPPED: the database was made with rpm 4.18.0, here is %s", version)
+	}
+	want, got := entries(t, filepath.Join(examples, "disk/tree/usr/lib/sysimage/rpm/rpmdb.sqlite")), entries(t, out)
+	if diff := cmp.Diff(want, got); diff != "" || !strings.Contains(want, "<string>openssl-libs</string>") {
+		t.Errorf("run: examples/disk/make-rpmdb.sh (-committed +made):\n%.2000s", diff)
+	}
+}
+
+// entries returns every entry of a package database with all its tags, as rpm
+// prints them.
+func entries(t *testing.T, database string) string {
+	t.Helper()
+	dir := t.TempDir() // rpm writes beside its database
+	raw, err := os.ReadFile(database)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "rpmdb.sqlite"), raw, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("rpm", "--dbpath", dir, "--define", "_db_backend sqlite", "-qa", "--xml").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 // gunzipped returns the SHA-256 of what is in the archive.

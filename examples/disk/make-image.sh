@@ -1,6 +1,6 @@
 #!/bin/sh
 # make-image.sh builds the demo's disk, shop-web-01.img.gz, from the files in
-# tree/ and from two data fixtures of the module github.com/google/osv-scalibr
+# tree/ and from one data fixture of the module github.com/google/osv-scalibr
 # (see ORIGIN.tsv). The result does not depend on the machine's clock, user or
 # file order: the same inputs and e2fsprogs give the same bytes.
 #
@@ -14,7 +14,7 @@ case $out in /*) ;; *) out=$PWD/$out ;; esac
 keep=${2:-}
 [ -z "$keep" ] || [ ! -e "$keep" ] || { echo "make-image: $keep exists" >&2; exit 1; }
 
-epoch=1684008000                             # 2023-05-13T20:00:00Z, the day of the package database
+epoch=1787184000                             # 2026-08-20T00:00:00Z, the day of the newest package on it
 fs_uuid=5f0e2a61-3f6b-4c7e-9d52-8a1b6c40e9d1 # these four name nothing: they are fixed so that the bytes are
 hash_seed=0b7c5a52-6a0d-4f6f-8a43-2f1d7be0c3aa
 disk_uuid=1C5D9E0B-7A53-4E0C-8F2B-66D3A1F0B7E4
@@ -26,10 +26,9 @@ trap 'rm -rf "$work"' EXIT INT TERM
 module=$(cd ../.. && go list -m -f '{{.Dir}}' github.com/google/osv-scalibr)
 [ -n "$module" ] || { echo "make-image: module osv-scalibr not downloaded: run 'go mod download github.com/google/osv-scalibr'" >&2; exit 1; }
 
-# 1. The tree: text files as committed, the package database, the build information of one Go program.
+# 1. The tree: as committed (the package database is make-rpmdb.sh's), and the build information of one Go program.
 cp -R tree "$work/root"
-mkdir -p "$work/root/var/lib/rpm" "$work/root/opt/ingress-nginx"
-cp "$module/extractor/filesystem/os/rpm/testdata/rpmdb.sqlite" "$work/root/var/lib/rpm/rpmdb.sqlite"
+mkdir -p "$work/root/opt/ingress-nginx"
 (cd ../.. && go run ./cmd/gen-example -hollow "$module/extractor/filesystem/language/golang/gobinary/testdata/nginx-ingress-controller" \
 	-out "$work/root/opt/ingress-nginx/nginx-ingress-controller")
 find "$work/root" -type d -exec chmod 0755 {} +

@@ -55,7 +55,7 @@ func TestScanNow(t *testing.T) {
 	if c := cov[0]; c.Status != coverage.Active || c.Reason != coverage.NotFullyAssessed || c.Calls != s.Calls || c.Bytes != s.Bytes || c.InventoryHash == "" || c.LastScanned.IsZero() {
 		t.Errorf("got coverage %+v", c)
 	}
-	if len(inv.Gaps) == 0 || len(inv.Packages) == 0 || inv.OS.ID != "rocky" || inv.ReadAt.After(s.EndedAt) || inv.ReadAt.Before(s.StartedAt) {
+	if len(inv.Gaps) == 0 || len(inv.Packages) == 0 || inv.OS.ID != "almalinux" || inv.ReadAt.After(s.EndedAt) || inv.ReadAt.Before(s.StartedAt) {
 		t.Errorf("got %d packages of %+v, gaps %v, read at %s", len(inv.Packages), inv.OS, inv.Gaps, inv.ReadAt)
 	}
 }

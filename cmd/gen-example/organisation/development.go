@@ -32,7 +32,7 @@ func (n *devNetwork) hosts(public, private []*subnet) {
 	n.group("sandbox", "anything, for trials", []object{permission("-1", 0, 0, fromCIDR("0.0.0.0/0", ""))}, nil)
 	key := n.keyPair("developers")
 	web := n.launch(machine{
-		name: "dev-web", count: 3, kind: "t3.small", image: rockyLinux, subnets: private, groups: []string{"web"}, team: "shop", env: "development", role: "shop-web", keyName: key, plain: true,
+		name: "dev-web", count: 3, kind: "t3.small", image: almaLinux10, subnets: private, groups: []string{"web"}, team: "shop", env: "development", role: "shop-web", keyName: key, plain: true,
 		imdsv1: true, days: 80,
 	})
 	n.launch(machine{

@@ -25,8 +25,8 @@ var (
 		key: "alma9", name: "AlmaLinux OS 9.6.20250522 x86_64", description: "AlmaLinux OS 9.6.20250522 x86_64", owner: "764336703387",
 		arch: "x86_64", device: "/dev/sda1", details: "Linux/UNIX", gib: 10,
 	}
-	rockyLinux = image{
-		key: "rocky9", name: "Rocky-9-EC2-Base-9.2-20230513.0.x86_64", description: "Rocky-9-EC2-Base-9.2-20230513.0.x86_64", owner: "792107900819",
+	almaLinux10 = image{
+		key: "alma10", name: "AlmaLinux OS 10.0.20250528 x86_64", description: "AlmaLinux OS 10.0.20250528 x86_64", owner: "764336703387",
 		arch: "x86_64", device: "/dev/sda1", details: "Linux/UNIX", gib: 10,
 	}
 	ubuntu = image{

@@ -20,8 +20,8 @@ func newOsaka() *region {
 	v.group("alb", "internal load balancer", []object{tcp(80, fromCIDR(onPremises, "Osaka office"))}, nil)
 	v.group("db", "PostgreSQL", []object{tcp(5432, fromGroup(v.groupID("web")))}, nil)
 	web := r.launch(machine{
-		name: "dr-web", count: 2, kind: "t3.medium", image: rockyLinux, subnets: private, groups: []string{"web"}, team: "shop", env: "dr", role: "shop-web", plain: true, imdsv1: true, days: 150,
-		ssm: "Rocky Linux", version: "9.2",
+		name: "dr-web", count: 2, kind: "t3.medium", image: almaLinux10, subnets: private, groups: []string{"web"}, team: "shop", env: "dr", role: "shop-web", plain: true, imdsv1: true, days: 150,
+		ssm: "AlmaLinux", version: "10.2",
 	})
 	api := r.launch(machine{
 		name: "dr-api", count: 3, kind: "c6g.large", image: amazonLinuxArm, subnets: private, groups: []string{"web"}, team: "shop", env: "dr", role: "shop-api", state: "stopped", days: 150,

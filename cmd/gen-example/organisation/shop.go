@@ -124,8 +124,8 @@ func (n *shopNetwork) groups() {
 func (n *shopNetwork) fleets() {
 	key := n.keyPair("shop-production")
 	n.launch(machine{
-		name: "shop-web", count: 8, kind: "t3.medium", image: rockyLinux, subnets: n.app, groups: []string{"web"}, team: "shop", env: "production", role: "shop-web", keyName: key,
-		imdsv1: true, plain: true, scaling: true, days: 120, ssm: "Rocky Linux", version: "9.2",
+		name: "shop-web", count: 8, kind: "t3.medium", image: almaLinux10, subnets: n.app, groups: []string{"web"}, team: "shop", env: "production", role: "shop-web", keyName: key,
+		imdsv1: true, plain: true, scaling: true, days: 120, ssm: "AlmaLinux", version: "10.2",
 	})
 	n.launch(machine{
 		name: "shop-api", count: 6, kind: "c6g.large", image: amazonLinuxArm, subnets: n.app, groups: []string{"api"}, team: "shop", env: "production", role: "shop-api", keyName: key,
@@ -205,7 +205,7 @@ func (r *region) instances(prefix string) []object {
 }
 
 func (n *shopNetwork) storage() {
-	n.snapshot("shop-web-01 before the campaign", n.id("vol", diskHost+" root"), rockyLinux.gib, 40, false)
+	n.snapshot("shop-web-01 before the campaign", n.id("vol", diskHost+" root"), almaLinux10.gib, 40, false)
 	for _, host := range []string{"shop-db-01", "shop-db-02"} {
 		n.snapshot("nightly "+host+" data", n.id("vol", host+" data"), 500, 2, true)
 	}

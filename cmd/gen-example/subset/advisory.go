@@ -110,8 +110,12 @@ func within(p Package, events []map[string]string) (bool, error) {
 
 var cveID = regexp.MustCompile(`^CVE-\d{4}-\d{4,}$`)
 
-// cves returns the CVE ids that the record gives: its aliases and upstream.
-// Only for errata do related ids count, and these two databases are none.
-func (r Record) cves() []string {
-	return slices.DeleteFunc(slices.Concat(r.Aliases, r.Upstream), func(id string) bool { return !cveID.MatchString(id) })
+// cves returns the CVE ids that the record gives: its aliases and upstream, and
+// of an erratum, which has none of these, the related ones.
+func (r Record) cves(erratum bool) []string {
+	ids := slices.Concat(r.Aliases, r.Upstream)
+	if erratum {
+		ids = append(ids, r.Related...)
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return !cveID.MatchString(id) })
 }

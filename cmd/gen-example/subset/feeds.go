@@ -18,7 +18,7 @@ import (
 
 // products are the names under which endoflife.date keeps the operating
 // systems of the example's images.
-var products = []string{"almalinux", "amazon-linux", "debian", "rocky-linux", "ubuntu", "windows-server"}
+var products = []string{"almalinux", "amazon-linux", "debian", "ubuntu", "windows-server"}
 
 // subset is the state of one cut through the complete feeds.
 type subset struct {
@@ -31,24 +31,38 @@ type subset struct {
 	findings [][]string      // ecosystem, package, version, advisory
 }
 
-// Files takes from the complete feeds in folder in the documents that concern
-// the files in folder disk: every OSV document of Go and PyPI that names a
-// package there (also where its version is not affected), and what the other
-// feeds say of the CVEs of those that affect one. Documents are copied whole.
-// It returns the files by their slash-separated names: feeds/… in the layout of
-// in, with a MANIFEST.json of their own, and expected-findings.tsv, the
-// packages that are affected. A source whose licence does not let us ship it is
-// an error.
-func Files(in, disk string) (map[string][]byte, error) {
-	packages, err := Installed(disk)
+// Input is what the subset is made of.
+type Input struct {
+	Feeds     string // folder of complete feeds
+	Disk      string // folder with the files of the demo's disk
+	Packages  string // packages.tsv: the operating system's packages on the disk
+	Reference string // findings of osv-scanner for a list that holds those packages, as ecosystem, package, version and advisory
+}
+
+// Files takes from the complete feeds the documents that concern the disk:
+// every OSV document of Go, PyPI and AlmaLinux that names a package there (also
+// where its version is not affected), and what the other feeds say of the CVEs
+// of those that affect one. Documents are copied whole. It returns the files by
+// their slash-separated names: feeds/… in the layout of the complete feeds,
+// with a MANIFEST.json of their own, and expected-findings.tsv, the packages
+// that are affected: those of Go and PyPI by the version order of osv-scalibr,
+// those of AlmaLinux as the reference has them. A source whose licence does not
+// let us ship it is an error.
+func Files(in Input) (map[string][]byte, error) {
+	packages, err := Installed(in.Disk)
 	if err != nil {
 		return nil, fmt.Errorf("read packages: %w", err)
 	}
-	s := &subset{in: in, files: map[string][]byte{}, packages: packages, cves: map[string]bool{}}
+	system, err := Listed(in.Packages)
+	if err != nil {
+		return nil, fmt.Errorf("read the list of packages: %w", err)
+	}
+	s := &subset{in: in.Feeds, files: map[string][]byte{}, packages: packages, cves: map[string]bool{}}
 	steps := []func() error{
 		s.readManifest,
 		func() error { return s.osv("Go") },
 		func() error { return s.osv("PyPI") },
+		func() error { return s.errata(system, in.Reference) },
 		s.vulnrichment, s.kev, s.epss, s.endOfLife, s.writeManifest,
 	}
 	for _, step := range steps {
@@ -100,7 +114,7 @@ func (s *subset) osv(ecosystem string) error {
 			}
 			if hit {
 				s.findings = append(s.findings, []string{p.Ecosystem, p.Name, p.Version, r.ID})
-				for _, id := range r.cves() {
+				for _, id := range r.cves(false) {
 					s.cves[id] = true
 				}
 			}
@@ -257,6 +271,7 @@ func (s *subset) writeFindings() {
 	var b strings.Builder
 	b.WriteString("# ecosystem\tpackage\tversion\tadvisory\n")
 	for _, f := range slices.CompactFunc(s.findings, slices.Equal) {
+		f[0], _, _ = strings.Cut(f[0], ":") // the disk has one release
 		b.WriteString(strings.Join(f, "\t") + "\n")
 	}
 	s.files["expected-findings.tsv"] = []byte(b.String())
