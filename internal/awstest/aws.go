@@ -57,6 +57,7 @@ type AWS struct {
 	images  map[string]string // AMI by account/region, for seeds
 	ebs     *blocks.Store
 	closed  bool
+	served  map[string]func(*Call) *Reply // by service
 
 	tolerated map[MotoFault]bool
 }
@@ -70,7 +71,7 @@ func New(t testing.TB, moto *Moto, opts Options) *AWS {
 		t: t, moto: moto, opts: opts, nth: moto.NextFront(), now: opts.Now,
 		keys: map[string]*principal{}, roles: map[string]*role{}, rights: map[string]*rights{}, regions: map[string]*opted{},
 		pages: pages{next: map[string]*page{}}, images: map[string]string{},
-		tolerated: map[MotoFault]bool{},
+		tolerated: map[MotoFault]bool{}, served: map[string]func(*Call) *Reply{},
 	}
 	if a.now == nil {
 		a.now = time.Now
@@ -218,12 +219,20 @@ func (a *AWS) answer(c *Call) *Reply {
 	if own := a.own(c); own != nil {
 		return own(c)
 	}
+	if serve := a.served[c.Service]; serve != nil {
+		if rep := serve(c); rep != nil {
+			return rep
+		}
+	}
 	rep := a.pass(c)
 	if rep.Status < http.StatusMultipleChoices {
 		a.learn(c, rep)
 	}
 	return rep
 }
+
+// Serve lets answer give a service's answers, where moto's do not suffice, from the first call on. Where it returns nil, moto answers.
+func (a *AWS) Serve(service string, answer func(*Call) *Reply) { a.served[service] = answer }
 
 // own returns our own answer to a call, or nil if it is moto's to give.
 func (a *AWS) own(c *Call) func(*Call) *Reply {

@@ -23,7 +23,7 @@ type Call struct {
 	AccessKey string     // access key ID
 	Principal string     // the caller's ARN
 	Params    url.Values // of the EC2 and Query protocols, without Action and Version; of REST, labels and query
-	Body      []byte     // of JSON requests
+	Body      []byte     // of JSON and REST requests
 	Time      time.Time
 	Status    int    // HTTP status that was answered; 0 if the connection was cut before
 	Code      string // the error's code, if it was one
@@ -123,7 +123,7 @@ func (c *Call) parse(models *model.Library) bool {
 			}
 		}
 	default:
-		c.Action, c.Params = r.Method+" "+r.URL.Path, r.URL.Query()
+		c.Action, c.Params, c.Body = r.Method+" "+r.URL.Path, r.URL.Query(), c.raw
 		return c.protocol() == "rest-xml"
 	}
 	c.Params = withoutHead(c.Params)
