@@ -35,6 +35,7 @@ type Options struct {
 	Exclude       []string          // path.Match patterns of "/"-rooted paths; a folder that matches is not entered. Each match is a gap.
 	OnProgress    func(int, string) // called once a folder, from one goroutine, with the files seen so far and the folder
 	Workers       int               // files read at once; 0: the processors, at most 4. The file system must be safe for that, or give 1.
+	SkipLockFiles bool              // each lock file that is met becomes a gap; by default they are read
 	RunningKernel string            // uname -r of a live host; "": concluded from the boot configuration
 }
 

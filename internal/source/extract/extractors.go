@@ -43,6 +43,7 @@ func extractors() []Extractor {
 	}
 	for _, family := range [][]kind.File{
 		language.Extractors(),
+		locks(),
 		program.Extractors(),
 	} {
 		for _, x := range family {

@@ -212,7 +212,11 @@ func (w *walker) file(dir string, d fs.DirEntry) {
 	e := &w.ready
 	if x := w.index.of(e); x != nil {
 		name := e.Path()
-		if !w.excluded(name) {
+		switch {
+		case w.excluded(name):
+		case x.Lock && w.opts.SkipLockFiles:
+			w.gap(host.Path(name), x.ID, "lock files are not read")
+		default:
 			w.jobs <- job{x, name}
 		}
 		return

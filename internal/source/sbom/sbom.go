@@ -36,31 +36,19 @@ type format struct {
 
 // formats lists every kind, the more particular first.
 func formats() []format {
-	return []format{
+	list := []format{
 		{"cyclonedx", func(_ string, b []byte) bool { return jsonHas(b, "bomFormat") }, cycloneDX},
 		{"spdx", func(_ string, b []byte) bool { return jsonHas(b, "spdxVersion") }, spdx2},
 		{"spdx3", func(_ string, b []byte) bool { return jsonHas(b, "@graph") }, spdx3},
 		{"osv-scanner", func(_ string, b []byte) bool { return jsonHas(b, "results") }, osvScanner},
-		{"package-lock", func(_ string, b []byte) bool { return jsonHas(b, "lockfileVersion") }, packageLock},
-		{"go.mod", named("go.mod"), goMod},
-		{"Cargo.lock", named("Cargo.lock"), cargoLock},
-		{"gradle.lockfile", named("gradle.lockfile", "buildscript-gradle.lockfile"), gradleLock},
-		{"requirements", isRequirements, requirements},
-		{"purl", func(_ string, b []byte) bool { return bytes.HasPrefix(firstLine(b), []byte("pkg:")) }, purlList},
-		{"dpkg", func(_ string, b []byte) bool { return bytes.HasPrefix(firstLine(b), []byte("Package: ")) }, dpkgStatus},
-		{"rpm", func(_ string, b []byte) bool { return rpmLine(string(firstLine(b))) }, rpmList},
 	}
-}
-
-func named(names ...string) func(string, []byte) bool {
-	return func(base string, _ []byte) bool {
-		for _, n := range names {
-			if base == n || strings.HasSuffix(base, "."+n) || strings.HasSuffix(base, "-"+n) {
-				return true
-			}
-		}
-		return false
-	}
+	list = append(list, lockFiles()...)
+	return append(
+		list,
+		format{"purl", func(_ string, b []byte) bool { return bytes.HasPrefix(firstLine(b), []byte("pkg:")) }, purlList},
+		format{"dpkg", func(_ string, b []byte) bool { return bytes.HasPrefix(firstLine(b), []byte("Package: ")) }, dpkgStatus},
+		format{"rpm", func(_ string, b []byte) bool { return rpmLine(string(firstLine(b))) }, rpmList},
+	)
 }
 
 // firstLine returns the first line that is neither empty nor a comment.
