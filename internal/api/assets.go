@@ -36,7 +36,7 @@ type AssetInventory struct {
 
 // AssetQuery selects assets. What is not given does not restrict; everything given must hold.
 type AssetQuery struct {
-	Kinds     []asset.Kind     `query:"kind,explode" maxItems:"50" enum:"instance,image,volume,snapshot,key-pair,network-interface,elastic-ip,vpc,subnet,route-table,network-acl,security-group,prefix-list,internet-gateway,egress-only-internet-gateway,nat-gateway,vpn-gateway,customer-gateway,vpn-connection,vpc-peering-connection,transit-gateway,transit-gateway-attachment,transit-gateway-route-table,vpc-endpoint,flow-log,load-balancer,listener,target-group,network-firewall,direct-connect-gateway,virtual-interface,vpc-block-public-access,vpc-block-public-access-exclusion,managed-instance"`
+	Kinds     []asset.Kind     `query:"kind,explode" maxItems:"50" enum:"instance,image,volume,snapshot,key-pair,network-interface,elastic-ip,vpc,subnet,route-table,network-acl,security-group,prefix-list,internet-gateway,egress-only-internet-gateway,nat-gateway,vpn-gateway,customer-gateway,vpn-connection,vpc-peering-connection,transit-gateway,transit-gateway-attachment,transit-gateway-route-table,vpc-endpoint,flow-log,load-balancer,listener,target-group,network-firewall,direct-connect-gateway,virtual-interface,vpc-block-public-access,vpc-block-public-access-exclusion,managed-instance,instance-profile"`
 	Accounts  []string         `query:"account,explode" maxItems:"1000" pattern:"^[0-9]{12}$"`
 	Regions   []string         `query:"region,explode" maxItems:"100"`
 	States    []string         `query:"state,explode" maxItems:"50" doc:"AWS's own word: running, stopped, in-use …"`

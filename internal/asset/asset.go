@@ -44,12 +44,16 @@ const (
 	KindBlockPublicAccess     Kind = "vpc-block-public-access"
 	KindBlockPublicAccessExcl Kind = "vpc-block-public-access-exclusion"
 	KindManagedInstance       Kind = "managed-instance" // what SSM says of an instance
+	KindInstanceProfile       Kind = "instance-profile"
 )
+
+// Global is the region of what belongs to an account as a whole: the parts of IAM. AWS Config records such resources under the same word.
+const Global = "global"
 
 // Ref names one asset: enough to find it again in a snapshot or in the store.
 type Ref struct {
 	Account string `json:"account"` // 12 digits
-	Region  string `json:"region"`
+	Region  string `json:"region"`  // Global for what no region holds
 	Kind    Kind   `json:"kind"`
 	ID      string `json:"id"` // the service's own id (i-…, vpc-…); an ARN or a name where the service has no shorter one
 }

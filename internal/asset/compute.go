@@ -25,9 +25,10 @@ type Instance struct {
 	PublicIP          netip.Addr   `json:"publicIp,omitzero"`
 	PrivateDNS        string       `json:"privateDns,omitempty"`
 	PublicDNS         string       `json:"publicDns,omitempty"`
-	InstanceProfile   string       `json:"instanceProfile,omitempty"` // ARN
-	HTTPTokens        string       `json:"httpTokens,omitempty"`      // "required" means IMDSv2 only; "" means not read
-	HTTPEndpoint      string       `json:"httpEndpoint,omitempty"`    // enabled, disabled
+	InstanceProfile   string       `json:"instanceProfile,omitempty"` // ARN; snapshot.ProfileOf finds the asset
+	InstanceProfileID string       `json:"instanceProfileId,omitempty"`
+	HTTPTokens        string       `json:"httpTokens,omitempty"`   // "required" means IMDSv2 only; "" means not read
+	HTTPEndpoint      string       `json:"httpEndpoint,omitempty"` // enabled, disabled
 	HTTPHopLimit      int          `json:"httpHopLimit,omitempty"`
 	RootDeviceName    string       `json:"rootDeviceName,omitempty"`
 	RootDeviceType    string       `json:"rootDeviceType,omitempty"` // ebs, instance-store

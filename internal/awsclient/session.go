@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/networkfirewall"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -195,6 +196,9 @@ func (s *Session) NetworkFirewall(region string) *networkfirewall.Client {
 func (s *Session) DirectConnect(region string) *directconnect.Client {
 	return directconnect.NewFromConfig(s.config(region, s.creds))
 }
+
+// IAM returns an Identity and Access Management client; the service has one endpoint per partition.
+func (s *Session) IAM() *iam.Client { return iam.NewFromConfig(s.config(s.Home(), s.creds)) }
 
 // Organizations returns an Organizations client; the service has one endpoint per partition.
 func (s *Session) Organizations() *organizations.Client {

@@ -52,6 +52,7 @@ func blanks() map[asset.Kind]func() asset.Asset {
 		asset.KindBlockPublicAccess:     func() asset.Asset { return &asset.BlockPublicAccess{} },
 		asset.KindBlockPublicAccessExcl: func() asset.Asset { return &asset.BlockPublicAccessExclusion{} },
 		asset.KindManagedInstance:       func() asset.Asset { return &asset.ManagedInstance{} },
+		asset.KindInstanceProfile:       func() asset.Asset { return &asset.InstanceProfile{} },
 	}
 }
 

@@ -354,6 +354,7 @@ func testEveryKind(t *testing.T, db *Env, clock *Clock) {
 		&asset.TransitRouteTable{Meta: m}, &asset.Endpoint{Meta: m}, &asset.FlowLog{Meta: m}, &asset.LoadBalancer{Meta: m}, &asset.Listener{Meta: m},
 		&asset.TargetGroup{Meta: m}, &asset.Firewall{Meta: m}, &asset.DirectConnectGateway{Meta: m}, &asset.VirtualInterface{Meta: m},
 		&asset.BlockPublicAccess{Meta: m}, &asset.BlockPublicAccessExclusion{Meta: m}, &asset.ManagedInstance{Meta: m},
+		&asset.InstanceProfile{Meta: m, Roles: []asset.RoleRef{{ARN: "arn:aws:iam::" + one12 + ":role/web", Name: "web", ID: "AROA1"}}},
 	}
 	b := snapshot.NewBuilder()
 	b.Add(all...)

@@ -18,6 +18,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
 
 	"hinomi/internal/asset"
@@ -83,6 +84,7 @@ func seed(t *testing.T, w *awstest.AWS) (*awsclient.Session, awstest.Key) {
 	k := w.AddKey(account, strings.ReplaceAll(t.Name(), "/", "-"))
 	session := session(t, w, k)
 	seedBalancers(t, session, vpc, subnet, second, sg, s.ID)
+	seedProfiles(t, session)
 	return session, k
 }
 
@@ -123,6 +125,24 @@ func seedBalancers(t *testing.T, s *awsclient.Session, vpc, subnet, second, grou
 		Listeners: []elbtypes.Listener{{Protocol: aws.String("tcp"), LoadBalancerPort: 25, InstancePort: aws.Int32(2525)}},
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seedProfiles makes an instance profile with a role, whose trust policy has what is nobody else's, and one without.
+func seedProfiles(t *testing.T, s *awsclient.Session) {
+	t.Helper()
+	ctx, c := t.Context(), s.IAM()
+	for _, name := range []string{"web", "bare"} {
+		if _, err := c.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{InstanceProfileName: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"EXTERNAL-SECRET"}}}]}`
+	if _, err := c.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("web"), AssumeRolePolicyDocument: &trust}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{InstanceProfileName: aws.String("web"), RoleName: aws.String("web")}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -236,7 +256,7 @@ func TestReadBackIsTheSame(t *testing.T) {
 			t.Errorf("got tags %v of %s", l.Tags, l.ID)
 		}
 	}
-	if len(kinds) < 28 {
+	if len(kinds) < 29 {
 		t.Errorf("the world holds only %d kinds: %v", len(kinds), kinds)
 	}
 	t.Logf("%d kinds, %d scopes read, %d gaps; %d files, %d bytes", len(kinds), len(want.Snapshot.Reads()), len(want.Snapshot.Gaps()), res.Files, res.Bytes)
@@ -244,7 +264,7 @@ func TestReadBackIsTheSame(t *testing.T) {
 	if _, err := collect.Write(t.Context(), dir, targets, options); !errors.Is(err, collect.ErrNotEmpty) {
 		t.Errorf("a second collection into the folder: got %v, want ErrNotEmpty", err)
 	}
-	t.Run("as_the_cli_prints", func(t *testing.T) { asTheCLI(t, w, key, filepath.Join(dir, "accounts", account, region)) })
+	t.Run("as_the_cli_prints", func(t *testing.T) { asTheCLI(t, w, key, filepath.Join(dir, "accounts", account)) })
 }
 
 func noSecrets(t *testing.T, dir string) {
@@ -254,7 +274,7 @@ func noSecrets(t *testing.T, dir string) {
 			return err
 		}
 		b, err := os.ReadFile(name)
-		for _, word := range []string{"BGP-SECRET", "pre_shared_key", "PreSharedKey\"", "CustomerGatewayConfiguration"} {
+		for _, word := range []string{"BGP-SECRET", "EXTERNAL-SECRET", "pre_shared_key", "PreSharedKey\"", "CustomerGatewayConfiguration"} {
 			if bytes.Contains(b, []byte(word)) {
 				t.Errorf("%s holds %s", name, word)
 			}
@@ -288,6 +308,7 @@ func asTheCLI(t *testing.T, w *awstest.AWS, key awstest.Key, dir string) {
 		"Vpcs":                   {"ec2", "describe-vpcs"},
 		"VirtualInterfaces":      {"directconnect", "describe-virtual-interfaces"},
 		"SsmInstanceInformation": {"ssm", "describe-instance-information"},
+		"InstanceProfiles":       {"iam", "list-instance-profiles"},
 	} {
 		cmd := exec.Command(cli, append(call, "--output", "json", "--region", region, "--endpoint-url", w.URL())...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_CONFIG_FILE=" + cfg, "AWS_ACCESS_KEY_ID=" + key.ID, "AWS_SECRET_ACCESS_KEY=" + key.Secret, "NO_PROXY=127.0.0.1"}
@@ -297,7 +318,11 @@ func asTheCLI(t *testing.T, w *awstest.AWS, key awstest.Key, dir string) {
 		if err != nil {
 			t.Fatalf("aws %v: %v %s", call, err, &stderr)
 		}
-		ours, err := os.ReadFile(filepath.Join(dir, file+".json"))
+		of := region
+		if call[0] == "iam" {
+			of = asset.Global
+		}
+		ours, err := os.ReadFile(filepath.Join(dir, of, file+".json"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +343,7 @@ func asTheCLI(t *testing.T, w *awstest.AWS, key awstest.Key, dir string) {
 func withoutKeys(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, k := range []string{"authKey", "customerRouterConfig"} {
+		for _, k := range []string{"authKey", "customerRouterConfig", "AssumeRolePolicyDocument"} {
 			delete(v, k)
 		}
 		for _, e := range v {

@@ -102,6 +102,9 @@ func ReadFS(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	if err := l.load(ctx, takenAt); err != nil {
 		return nil, err
 	}
+	for p := range maps.Clone(l.regions) { // what an account has as a whole is missed even where no file tells of it
+		l.region(place{p.account, asset.Global})
+	}
 	for _, r := range l.regions {
 		r.Finish(takenAt)
 	}
@@ -211,7 +214,11 @@ func (l *loader) load(ctx context.Context, takenAt time.Time) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(l.opts.Parallel)
 	for _, f := range l.files {
-		r := l.region(places[path.Dir(f.name)])
+		p := places[path.Dir(f.name)]
+		if f.part.Global {
+			p.region = asset.Global
+		}
+		r := l.region(p)
 		g.Go(func() error { return l.loadFile(ctx, f, r, takenAt) })
 	}
 	if err := g.Wait(); err != nil {
@@ -267,13 +274,16 @@ func (l *loader) places() map[string]place {
 		if p.account == "" {
 			p.account = l.opts.Account
 		}
+		if p.region == "" && !slices.ContainsFunc(byDir[dir], func(f file) bool { return !f.part.Global }) {
+			p.region = asset.Global
+		}
 		if p.region == "" {
 			p.region = l.opts.Region
 		}
 		if p.account == "" || p.region == "" {
 			p = l.guess(dir, byDir[dir], p)
 		}
-		if !slices.Contains(knownRegions, p.region) && p.region != Unknown {
+		if !slices.Contains(knownRegions, p.region) && p.region != Unknown && p.region != asset.Global {
 			l.note(dir, "region %s is not one this version knows; it is read as named", p.region)
 		}
 		if first, twice := seen[p]; twice {

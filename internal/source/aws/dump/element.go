@@ -119,6 +119,8 @@ func (e *elements) object() error {
 			err = e.values()
 		case strings.EqualFold(name, "NextToken") || strings.EqualFold(name, "NextMarker"):
 			err = e.token()
+		case strings.EqualFold(name, "IsTruncated"): // IAM
+			err = e.truncated()
 		default:
 			err = e.at(e.d.SkipValue())
 		}
@@ -195,6 +197,13 @@ func (e *elements) token() error {
 		e.more = true
 	}
 	return e.at(err)
+}
+
+func (e *elements) truncated() error {
+	if e.d.PeekKind() == 't' {
+		e.more = true
+	}
+	return e.at(e.d.SkipValue())
 }
 
 // at gives an error its place, unless it has one.

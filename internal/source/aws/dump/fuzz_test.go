@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"hinomi/internal/asset"
 	"hinomi/internal/source/aws/dump"
 	"hinomi/internal/source/aws/mapping"
 )
@@ -30,6 +31,11 @@ func FuzzRead(f *testing.F) {
 		}
 		return nil
 	})
+	b, err := os.ReadFile("../mapping/testdata/InstanceProfiles.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	add("InstanceProfiles", b)
 	if len(seeds) < 5 {
 		f.Fatalf("got %d kinds of seeds", len(seeds))
 	}
@@ -45,7 +51,11 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 		opts.Strict = true
-		if _, err := dump.ReadFS(t.Context(), fsys, opts); err != nil && part.Detail == "" && res.Snapshot.WasRead("123456789012", "eu-west-1", part.Kind) {
+		region := "eu-west-1"
+		if part.Global {
+			region = asset.Global
+		}
+		if _, err := dump.ReadFS(t.Context(), fsys, opts); err != nil && part.Detail == "" && res.Snapshot.WasRead("123456789012", region, part.Kind) {
 			t.Errorf("broken (%v) but read", err)
 		}
 	})

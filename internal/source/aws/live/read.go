@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"golang.org/x/sync/errgroup"
 
+	"hinomi/internal/asset"
 	"hinomi/internal/awsclient"
 	"hinomi/internal/connector"
 	"hinomi/internal/snapshot"
@@ -54,7 +55,7 @@ type Result struct {
 
 // Report says how the reading went.
 type Report struct {
-	Regions  []connector.RegionResult // of every account and region, sorted; an account that could not be entered has one without a region
+	Regions  []connector.RegionResult // of every account and region, sorted, asset.Global too; an account that could not be entered has one without a region
 	Disabled []Disabled               // regions that an account has not enabled: no gap, there is nothing in them
 	Calls    int                      // AWS API requests
 	Failed   []Failure                // accounts that could not be entered
@@ -188,7 +189,11 @@ func (w *walk) account(ctx context.Context, t Target) error {
 	}
 	w.mu.Lock()
 	w.started += len(regions)
+	if !t.Minimal {
+		w.started++
+	}
 	w.mu.Unlock()
+	regions = append(regions, asset.Global)
 	for _, region := range regions {
 		w.regions.Go(func() error { return w.region(ctx, t, region) })
 	}
@@ -246,7 +251,7 @@ func (w *walk) region(ctx context.Context, t Target, region string) error {
 		return ctx.Err()
 	}
 	instances, assets, err := sink.Close(w.opts.now())
-	if err != nil {
+	if err != nil || region == asset.Global && t.Minimal { // of which nothing was asked: it is a gap
 		return err
 	}
 	res := connector.RegionResult{Account: t.Session.Account(), Region: region, Instances: instances, Assets: assets, Error: r.summary()}

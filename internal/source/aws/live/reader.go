@@ -11,6 +11,7 @@ import (
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
+	"hinomi/internal/asset"
 	"hinomi/internal/awsclient"
 	"hinomi/internal/snapshot"
 	"hinomi/internal/source/aws/mapping"
@@ -33,8 +34,15 @@ type reader struct {
 // listing reads one or several parts that belong together.
 type listing func(ctx context.Context, r *reader)
 
-// read asks for the instances first. If that says that the region itself cannot be read, nothing else is asked.
+// read asks for the instances first. If that says that the region itself cannot be read, nothing else is asked. What belongs to the
+// account as a whole has no instances and nothing that the least permissions allow.
 func (r *reader) read(ctx context.Context, minimal bool) {
+	if r.region == asset.Global {
+		if !minimal {
+			r.run(ctx, globalListings)
+		}
+		return
+	}
 	r.images = map[string]bool{}
 	r.slot(ctx, func(ctx context.Context, r *reader) { r.broken = !instances(ctx, r) })
 	if r.whole || ctx.Err() != nil {
@@ -44,6 +52,11 @@ func (r *reader) read(ctx context.Context, minimal bool) {
 	if !minimal {
 		lists = append(append([]listing{}, minimalListings...), otherListings...)
 	}
+	r.run(ctx, lists)
+}
+
+// run runs listings side by side, as far as the bound allows.
+func (r *reader) run(ctx context.Context, lists []listing) {
 	var g sync.WaitGroup
 	for _, l := range lists {
 		g.Go(func() { r.slot(ctx, l) })
@@ -96,6 +109,9 @@ type page[T any] func(ctx context.Context, token *string) (items []T, next *stri
 
 // errToken is AWS naming the page that was just read as the next one: going on would never end.
 var errToken = errors.New("AWS names the same next page twice")
+
+// errMarker is AWS saying that there is more without saying where.
+var errMarker = errors.New("AWS says that there are more pages and names none")
 
 // list reads all pages of a part and reports whether all came. each may be nil.
 func list[T any](ctx context.Context, r *reader, name string, next page[T], each func(*T)) bool {

@@ -10,6 +10,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/networkfirewall"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -152,6 +153,7 @@ func otherTries(s *awsclient.Session, region string) []attempt {
 		row("directconnect:DescribeDirectConnectGateways", "network", call(dx.DescribeDirectConnectGateways, &directconnect.DescribeDirectConnectGatewaysInput{MaxResults: ptr.Int32(1)})),
 		row("directconnect:DescribeDirectConnectGatewayAssociations", "network", call(dx.DescribeDirectConnectGatewayAssociations, &directconnect.DescribeDirectConnectGatewayAssociationsInput{DirectConnectGatewayId: aws.String(noDXGW), MaxResults: ptr.Int32(1)})),
 		row("directconnect:DescribeVirtualInterfaces", "network", call(dx.DescribeVirtualInterfaces, &directconnect.DescribeVirtualInterfacesInput{MaxResults: ptr.Int32(1)})),
+		row("iam:ListInstanceProfiles", "inventory", call(s.IAM().ListInstanceProfiles, &iam.ListInstanceProfilesInput{MaxItems: ptr.Int32(1)})),
 		row("ssm:DescribeInstanceInformation", "inventory", call(s.SSM(region).DescribeInstanceInformation, &ssm.DescribeInstanceInformationInput{MaxResults: ptr.Int32(5)})),
 	}
 }

@@ -50,7 +50,7 @@ func putInstance(r *Region, v *ec2types.Instance) {
 		i.Zone, i.Tenancy = r.text(v.Placement.AvailabilityZone), r.intern(string(v.Placement.Tenancy))
 	}
 	if v.IamInstanceProfile != nil {
-		i.InstanceProfile = r.text(v.IamInstanceProfile.Arn)
+		i.InstanceProfile, i.InstanceProfileID = r.text(v.IamInstanceProfile.Arn), r.text(v.IamInstanceProfile.Id)
 	}
 	if m := v.MetadataOptions; m != nil {
 		i.HTTPTokens, i.HTTPEndpoint, i.HTTPHopLimit = r.intern(string(m.HttpTokens)), r.intern(string(m.HttpEndpoint)), number(m.HttpPutResponseHopLimit)

@@ -19,6 +19,7 @@ type Part struct {
 	Detail  string     // not "": it completes assets that another part lists; what it tells of them, in words
 	Minimal bool       // read even with the least permissions
 	Object  bool       // the key holds one object, not a list
+	Global  bool       // it belongs to the account as a whole: its region is asset.Global, and it is read once
 	Actions []string   // IAM actions that reading it needs
 	decode  func([]byte) (any, error)
 	put     func(*Region, any)
@@ -46,6 +47,7 @@ func part[T any](name, key string, kind asset.Kind, actions string, put func(*Re
 
 func (p *Part) minimal() *Part                { p.Minimal = true; return p }
 func (p *Part) object() *Part                 { p.Object = true; return p }
+func (p *Part) global() *Part                 { p.Global = true; return p }
 func (p *Part) detail(what string) *Part      { p.Detail = what; return p }
 func (p *Part) lowerCamel() *Part             { p.lower = true; return p }
 func (p *Part) without(f func(any) any) *Part { p.scrub = f; return p }
@@ -125,6 +127,7 @@ var cloudMapper = map[string]string{
 	"elbv2-describe-target-groups":                    "TargetGroups",
 	"elb-describe-load-balancers":                     "ClassicLoadBalancers",
 	"ssm-describe-instance-information":               "SsmInstanceInformation",
+	"iam-list-instance-profiles":                      "InstanceProfiles",
 	"directconnect-describe-direct-connect-gateways":  "DirectConnectGateways",
 	"directconnect-describe-virtual-interfaces":       "VirtualInterfaces",
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // Region gathers the parts of one account and region and puts their assets into a snapshot. It is safe for concurrent use.
-// Each part is either done or failed; what is neither when Finish is called was not read, which is a gap.
+// Each part is either done or failed; what is neither when Finish is called was not read, which is a gap. The region named
+// asset.Global gathers the parts that belong to the account as a whole, and every other region the rest.
 type Region struct {
 	Account, Name string
 
@@ -127,7 +128,7 @@ func (r *Region) Finish(now time.Time) {
 		return
 	}
 	for _, p := range parts {
-		if !kinds[p.Kind] {
+		if !kinds[p.Kind] && p.Global == (r.Name == asset.Global) {
 			kinds[p.Kind] = true
 			r.finishKind(p.Kind, now)
 		}

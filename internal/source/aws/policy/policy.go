@@ -48,7 +48,7 @@ func (d Document) Actions() []string {
 type Need struct {
 	Type         connector.AccountType
 	AllRegions   bool   // the connector lists no regions: they are asked for
-	Network      bool   // everything that reachability is judged by, load balancers, and what Systems Manager knows
+	Network      bool   // everything that reachability is judged by, load balancers, instance profiles, and what Systems Manager knows
 	Scanning     bool   // snapshots of our own: make, read, delete
 	Organization bool   // the connector enrols the members of its organisation
 	Installation string // this installation's id, the value of the tag on our snapshots; needed for Scanning
@@ -119,6 +119,7 @@ func network() (out []Statement) {
 		{"network-firewall:", "Firewalls", "Network firewalls on the way of a packet."},
 		{"directconnect:", "DirectConnect", "Direct Connect gateways and interfaces: ways into the network from outside AWS."},
 		{"ssm:", "SystemsManager", "Which instances Systems Manager manages."},
+		{"iam:", "InstanceProfiles", "Which roles the instances carry. It is their names alone: what a role may do is not read."},
 	}
 	for _, r := range reasons {
 		s := Statement{Sid: r.sid, Reason: r.reason, Resources: everywhere}
