@@ -22,7 +22,7 @@ type place struct{ account, region string }
 
 func (p place) String() string { return p.account + "/" + p.region }
 
-// load reads the whole organisation: place, file, content.
+// load reads what lies in the organisation's regions: place, file, content. What belongs to an account as a whole, loadGlobal reads.
 func load(t *testing.T) map[place]map[string]object {
 	t.Helper()
 	names, err := filepath.Glob("organisation/accounts/*/*/*.json")
@@ -41,6 +41,9 @@ func load(t *testing.T) map[place]map[string]object {
 		}
 		dir := filepath.Dir(name)
 		p := place{filepath.Base(filepath.Dir(dir)), filepath.Base(dir)}
+		if p.region == "global" {
+			continue
+		}
 		if all[p] == nil {
 			all[p] = map[string]object{}
 		}

@@ -100,9 +100,8 @@ func (r *region) instanceObject(m machine, s *subnet, id string) object {
 		o["KeyName"] = m.keyName
 	}
 	if m.role != "" {
-		o["IamInstanceProfile"] = object{
-			"Arn": "arn:aws:iam::" + r.account + ":instance-profile/" + m.role, "Id": "AIPA" + strings.ToUpper(hexOf(17, "profile", r.account, m.role)),
-		}
+		o["IamInstanceProfile"] = object{"Arn": profileARN(r.account, m.role), "Id": profileID(r.account, m.role)}
+		r.roles = append(r.roles, m.role)
 	}
 	if m.state != "running" {
 		o["StateTransitionReason"] = "User initiated (" + strings.NewReplacer("T", " ", "+00:00", " GMT").Replace(daysAgo(max(1, m.days/3), id)) + ")"

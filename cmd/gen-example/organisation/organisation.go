@@ -53,6 +53,7 @@ type region struct {
 	nextPublic    int
 	images        map[string]image
 	used          map[string]int // addresses taken, by subnet id
+	roles         []string       // that instances carry, by the name they share with their profile
 }
 
 type zone struct{ name, id string }
@@ -199,11 +200,15 @@ func Files() (map[string][]byte, error) {
 	connectShopAndDevelopment(shop, dev)
 	transit(shared, shop)
 	out := map[string][]byte{}
-	for _, r := range []*region{shop.region, newOsaka(), shared.region, newVirginia(), dev.region, newFrankfurt()} {
+	regions := []*region{shop.region, newOsaka(), shared.region, newVirginia(), dev.region, newFrankfurt()}
+	for _, r := range regions {
 		r.finish()
 		if err := r.write(out); err != nil {
 			return nil, err
 		}
+	}
+	if err := writeProfiles(out, regions...); err != nil {
+		return nil, err
 	}
 	disk := []object{{
 		"account": shopAccount, "region": shop.region.name, "instanceId": shop.id("i", diskHost), "volumeId": shop.id("vol", diskHost+" root"),
