@@ -6,6 +6,10 @@ import "hinomi/internal/source/extract/kind"
 func Extractors() []kind.File {
 	return []kind.File{
 		python(),
+		conda(),
 		node(),
+		gem(),
+		composer(),
+		dotnet(),
 	}
 }
