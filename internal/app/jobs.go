@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"hinomi/internal/auth"
 	"hinomi/internal/connector"
@@ -87,7 +88,26 @@ func (a *App) doScan(ctx context.Context, j *job.Job) error {
 	if s.State != run.Queued {
 		return a.afterInterruption(ctx, s, j.Last)
 	}
+	if full, err := a.accountFull(ctx, s.Instance.Account); err != nil {
+		return err
+	} else if full {
+		return job.Later(turnTime)
+	}
 	return a.runScan(ctx, s)
+}
+
+// turnTime is how long a scan waits for its account's others.
+const turnTime = 15 * time.Second
+
+// accountFull reports whether as many scans run in an account as may.
+func (a *App) accountFull(ctx context.Context, account string) (bool, error) {
+	settings, err := a.ScanSettings(ctx)
+	if err != nil {
+		return false, err
+	}
+	f := store.ScanFilter{States: []run.State{run.Running}, Accounts: []string{account}}
+	list, _, err := a.db.Scans(ctx, auth.Everything(), f, "", settings.PerAccount)
+	return len(list) >= settings.PerAccount, err
 }
 
 // errInterrupted is the reason of a scan that its process did not live to end.

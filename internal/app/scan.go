@@ -33,8 +33,13 @@ type scanArgs struct {
 // ErrReadOnly is returned where a connector does not allow the snapshots that an agentless scan needs.
 var ErrReadOnly = errors.New("its connector is read-only")
 
-// ScanInstance queues an agentless scan of an instance; one that waits or runs already is returned instead of a second.
+// ScanInstance queues an agentless scan of an instance before those that are queued by themselves; one that waits or runs already is returned
+// instead of a second.
 func (a *App) ScanInstance(ctx context.Context, by auth.Principal, ref asset.Ref) (run.Scan, error) {
+	return a.scanInstance(ctx, by, ref, 1)
+}
+
+func (a *App) scanInstance(ctx context.Context, by auth.Principal, ref asset.Ref, priority int) (run.Scan, error) {
 	s, err := a.newScan(ctx, by, ref)
 	if err != nil {
 		return s, err
@@ -47,7 +52,7 @@ func (a *App) ScanInstance(ctx context.Context, by auth.Principal, ref asset.Ref
 		if s, err = a.db.CreateScan(ctx, s); err != nil {
 			return err
 		}
-		if _, err := a.db.Enqueue(ctx, job.Spec{Kind: jobScan, Key: s.ID, Args: scanArgs{s.ID}}); err != nil {
+		if _, err := a.db.Enqueue(ctx, job.Spec{Kind: jobScan, Key: s.ID, Args: scanArgs{s.ID}, Priority: priority}); err != nil {
 			return err
 		}
 		return a.audit(ctx, by, "scan.start", "scan "+s.ID, ref.Account, ref.ID)
@@ -252,7 +257,7 @@ func (a *App) failScan(ctx context.Context, s run.Scan, reason coverage.Reason, 
 			return err
 		}
 		if err := (keeper{a.db}).KeepCoverage(ctx, []coverage.Coverage{{
-			Resource: s.Instance, Scan: coverage.PackageScan, Status: coverage.Active, Reason: reason, Detail: cause.Error(), Mode: "EC2_AGENTLESS",
+			Resource: s.Instance, Scan: coverage.PackageScan, Status: coverage.Active, Reason: reason, Detail: cause.Error(), Mode: coverage.Agentless,
 		}}); err != nil || !again {
 			return err
 		}

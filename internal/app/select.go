@@ -10,6 +10,7 @@ import (
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/connector"
+	"hinomi/internal/coverage"
 	"hinomi/internal/pipeline"
 	"hinomi/internal/store"
 )
@@ -64,9 +65,17 @@ func (a *App) SetModuleTags(ctx context.Context, by auth.Principal, m connector.
 }
 
 // selected returns what a module looks at: instances that are activated for it, and any other asset; and where the module is set to tags,
-// of these only assets with one of them.
+// of these only assets with one of them. What an exclusion tag keeps from scans is kept from the network's judgement, too.
 func (a *App) selected(ctx context.Context, m connector.Module) (pipeline.Selection, error) {
-	active, err := a.refs(ctx, store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Module: m})
+	settings, err := a.ScanSettings(ctx)
+	if err != nil {
+		return pipeline.Selection{}, err
+	}
+	active, excluded := map[asset.Ref]bool{}, map[asset.Ref]string{}
+	err = a.eachAsset(ctx, store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Module: m}, func(v store.Asset) {
+		ref := asset.RefOf(v.Asset)
+		active[ref], excluded[ref] = true, settings.Excluding(v.Base().Tags)
+	})
 	if err != nil {
 		return pipeline.Selection{}, err
 	}
@@ -76,34 +85,36 @@ func (a *App) selected(ctx context.Context, m connector.Module) (pipeline.Select
 	}
 	var tagged map[asset.Ref]bool
 	if len(tags) > 0 {
-		if tagged, err = a.refs(ctx, store.AssetFilter{Tags: tags}); err != nil {
+		tagged = map[asset.Ref]bool{}
+		if err := a.eachAsset(ctx, store.AssetFilter{Tags: tags}, func(v store.Asset) { tagged[asset.RefOf(v.Asset)] = true }); err != nil {
 			return pipeline.Selection{}, err
 		}
 	}
-	return pipeline.Selection{Why: func(r asset.Ref) string {
+	return pipeline.Selection{Why: func(r asset.Ref) (coverage.Reason, string) {
 		switch {
 		case r.Kind == asset.KindInstance && !active[r]:
-			return fmt.Sprintf("module %s is not activated for it: hinomi asset show %s says why", m, r.ID)
+			return coverage.NotActivated, fmt.Sprintf("module %s is not activated for it: hinomi asset show %s says why", m, r.ID)
 		case len(tags) > 0 && !tagged[r]:
-			return fmt.Sprintf("module %s looks only at assets with the tags %s (hinomi setting module-tags %s)", m, strings.Join(tags, ", "), m)
+			return coverage.NotActivated, fmt.Sprintf("module %s looks only at assets with the tags %s (hinomi setting module-tags %s)", m, strings.Join(tags, ", "), m)
+		case m == connector.Network && excluded[r] != "":
+			return coverage.ExcludedByTag, "its tag " + excluded[r] + " excludes it from scans"
 		}
-		return ""
+		return "", ""
 	}}, nil
 }
 
-// refs returns the references of the assets that a filter selects.
-func (a *App) refs(ctx context.Context, f store.AssetFilter) (map[asset.Ref]bool, error) {
-	out := map[asset.Ref]bool{}
+// eachAsset calls do for every asset that a filter selects.
+func (a *App) eachAsset(ctx context.Context, f store.AssetFilter, do func(store.Asset)) error {
 	for from := ""; ; {
 		page, next, err := a.db.Assets(ctx, auth.Everything(), f, from, 1000)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, v := range page {
-			out[asset.RefOf(v.Asset)] = true
+			do(v)
 		}
 		if next == "" {
-			return out, nil
+			return nil
 		}
 		from = next
 	}

@@ -5,13 +5,10 @@ import (
 	"log/slog"
 	"time"
 
-	"hinomi/internal/asset"
 	"hinomi/internal/auth"
-	"hinomi/internal/connector"
 	"hinomi/internal/coverage"
 	"hinomi/internal/job"
 	"hinomi/internal/pipeline"
-	"hinomi/internal/store"
 )
 
 // keepClosed is how long closed findings and ended jobs are kept: 30 days, as Amazon Inspector keeps closed findings (user guide, "Managing findings").
@@ -75,72 +72,6 @@ func (a *App) rejudge(ctx context.Context, hash string) error {
 		list = append(list, c)
 	}
 	return keeper{a.db}.KeepCoverage(ctx, list)
-}
-
-// rescanAfter is how old the last agentless scan of an instance may be: 24 hours, as Amazon Inspector's (user guide, "Agentless scanning").
-const rescanAfter = 24 * time.Hour
-
-// queueScans queues an agentless scan of every instance that is activated for vulnerabilities, whose connector allows snapshots and which
-// was not scanned for a day.
-func (a *App) queueScans(ctx context.Context) error {
-	allowed := map[string]bool{}
-	err := a.eachConnector(ctx, auth.Everything(), func(c *connector.Connector) error {
-		allowed[c.Account] = allowed[c.Account] || c.Enabled && c.May(connector.SnapshotVolumes)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	fresh, err := a.scannedSince(ctx, a.now().Add(-rescanAfter))
-	if err != nil {
-		return err
-	}
-	tags, err := a.ModuleTags(ctx, connector.Vulnerability)
-	if err != nil {
-		return err
-	}
-	f := store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Module: connector.Vulnerability, Tags: tags}
-	for from := ""; ; {
-		page, next, err := a.db.Assets(ctx, auth.Everything(), f, from, 500)
-		if err != nil {
-			return err
-		}
-		for _, v := range page {
-			ref := asset.RefOf(v.Asset)
-			i, ok := v.Asset.(*asset.Instance)
-			if !ok || !allowed[ref.Account] || fresh[ref] || len(i.Volumes) == 0 || i.State == "terminated" || i.State == "shutting-down" {
-				continue
-			}
-			if _, err := a.ScanInstance(ctx, auth.System(), ref); err != nil {
-				a.log.WarnContext(ctx, "scan not queued", slog.String("instance", ref.ID), slog.Any("err", err))
-			}
-		}
-		if next == "" {
-			return nil
-		}
-		from = next
-	}
-}
-
-// scannedSince returns the instances whose packages were scanned, or tried to be, after a time.
-func (a *App) scannedSince(ctx context.Context, after time.Time) (map[asset.Ref]bool, error) {
-	out := map[asset.Ref]bool{}
-	for from := ""; ; {
-		page, next, err := a.db.Scans(ctx, auth.Everything(), store.ScanFilter{}, from, 500)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range page {
-			if s.QueuedAt.Before(after) {
-				return out, nil // the newest come first
-			}
-			out[s.Instance] = true
-		}
-		if next == "" {
-			return out, nil
-		}
-		from = next
-	}
 }
 
 func (a *App) doScans(ctx context.Context, _ *job.Job) error { return a.queueScans(ctx) }

@@ -15,7 +15,7 @@ type Coverage struct {
 	Status        Status    `json:"scanStatus"`
 	Reason        Reason    `json:"reason"`
 	Detail        string    `json:"detail,omitempty"`   // in words: what was tried, what to do
-	Mode          string    `json:"scanMode,omitempty"` // EC2_AGENTLESS, EC2_SSM_AGENT_BASED
+	Mode          Method    `json:"scanMode,omitempty"` // how it was scanned last
 	LastScanned   time.Time `json:"lastScannedAt,omitzero"`
 	Next          time.Time `json:"nextScanAt,omitzero"`
 	InventoryHash string    `json:"inventoryHash,omitempty"`
@@ -42,27 +42,11 @@ const (
 	Inactive Status = "INACTIVE"
 )
 
-// Reason says why. The words are those of botocore's inspector2 model (ScanStatusReason), and ours where it has none.
-type Reason string
+// Method is how an instance is scanned (botocore inspector2, ScanMode).
+type Method string
 
-// The reasons.
+// The methods.
 const (
-	PendingInitialScan Reason = "PENDING_INITIAL_SCAN"
-	ScanInProgress     Reason = "SCAN_IN_PROGRESS"
-	Successful         Reason = "SUCCESSFUL"
-	AccessDenied       Reason = "ACCESS_DENIED"
-	AccessDeniedToKey  Reason = "ACCESS_DENIED_TO_ENCRYPTION_KEY"
-	InternalError      Reason = "INTERNAL_ERROR"
-	UnmanagedInstance  Reason = "UNMANAGED_EC2_INSTANCE"
-	NoInventory        Reason = "NO_INVENTORY"
-	StaleInventory     Reason = "STALE_INVENTORY"
-	UnsupportedOS      Reason = "UNSUPPORTED_OS"
-	UnsupportedConfig  Reason = "UNSUPPORTED_CONFIG_FILE"
-	ExcludedByTag      Reason = "EXCLUDED_BY_TAG"
-	InstanceStopped    Reason = "EC2_INSTANCE_STOPPED"
-	ResourceTerminated Reason = "RESOURCE_TERMINATED"
-	NoResourcesFound   Reason = "NO_RESOURCES_FOUND"
-	NotActivated       Reason = "NOT_ACTIVATED"      // ours: the module is off for this asset, the detail says why
-	NotFullyAssessed   Reason = "NOT_FULLY_ASSESSED" // ours: read, but some part or feed was missing
-	AssetStale         Reason = "ASSET_STALE"        // ours: the asset itself lies in a gap of the last sync
+	ByAgent   Method = "EC2_SSM_AGENT_BASED" // its inventory comes through Systems Manager
+	Agentless Method = "EC2_AGENTLESS"       // its disk is read
 )

@@ -102,6 +102,13 @@ func (j *Job) Progress(ctx context.Context, p Progress) error {
 // Permanent marks an error after which another attempt would be in vain.
 func Permanent(err error) error { return permanent{err} }
 
+// Later gives a job back to the queue for a time, because it is not its turn: no fault, and no attempt is counted.
+func Later(d time.Duration) error { return later(d) }
+
+type later time.Duration
+
+func (l later) Error() string { return "not its turn for " + time.Duration(l).String() }
+
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }

@@ -237,7 +237,7 @@ func TestUnique(t *testing.T) {
 func TestRetries(t *testing.T) {
 	both(t, func(t *testing.T, db *store.DB) {
 		q := db.Jobs()
-		var flaky atomic.Int32
+		var flaky, waits atomic.Int32
 		work(t, q, quick(map[string]job.Handler{
 			"flaky": func(_ context.Context, j *job.Job) error {
 				if n := flaky.Add(1); n < 3 {
@@ -249,9 +249,15 @@ func TestRetries(t *testing.T) {
 			"permanent": func(context.Context, *job.Job) error { return job.Permanent(errors.New("access denied")) },
 			"panic":     func(context.Context, *job.Job) error { panic("boom") },
 			"badargs":   func(_ context.Context, j *job.Job) error { return j.Args(new(int)) },
+			"later": func(context.Context, *job.Job) error {
+				if waits.Add(1) < 6 { // more often than it may be tried
+					return job.Later(time.Millisecond)
+				}
+				return nil
+			},
 		}))
 		ids := map[string]string{}
-		for _, k := range []string{"flaky", "hopeless", "permanent", "panic", "badargs"} {
+		for _, k := range []string{"flaky", "hopeless", "permanent", "panic", "badargs", "later"} {
 			ids[k] = enqueue(t, db, job.Spec{Kind: k, MaxAttempts: 3, Args: args{"x"}})
 		}
 		for _, c := range []struct {
@@ -265,6 +271,7 @@ func TestRetries(t *testing.T) {
 			{"permanent", job.Failed, 1, "access denied"},
 			{"panic", job.Failed, 3, "boom"},
 			{"badargs", job.Failed, 1, "decode the arguments"},
+			{"later", job.Finished, 1, ""},
 		} {
 			r := until(t, q, ids[c.kind], job.Finished, job.Failed)
 			if r.State != c.state || r.Attempt != c.attempt || !strings.Contains(r.Error, c.err) || c.err == "" && r.Error != "" {

@@ -195,6 +195,7 @@ func (w *Worker) finish(ctx context.Context, j *Job, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
 	var state State
+	var wait later
 	answer := err
 	switch {
 	case errors.Is(cause, ErrLost):
@@ -206,6 +207,8 @@ func (w *Worker) finish(ctx context.Context, j *Job, err error) error {
 		state = Finished
 	case cause != nil: // the worker stops
 		state, answer = Queued, river.JobSnooze(0)
+	case errors.As(err, &wait):
+		state, err, answer = Queued, nil, river.JobSnooze(time.Duration(wait))
 	case errors.As(err, new(permanent)):
 		state, answer = Failed, river.JobCancel(err)
 	case j.Last:

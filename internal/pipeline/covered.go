@@ -17,15 +17,15 @@ type Cost struct {
 	Bytes int64 // read from the disk
 }
 
-// scanMode returns Inspector's word for how an inventory was taken, or ours where it has none.
-func scanMode(m inventory.Method) string {
+// ScanMethod returns Inspector's word for how an inventory was taken, or ours where it has none.
+func ScanMethod(m inventory.Method) coverage.Method {
 	switch m {
 	case inventory.Agentless:
-		return "EC2_AGENTLESS"
+		return coverage.Agentless
 	case inventory.Agent:
-		return "EC2_SSM_AGENT_BASED"
+		return coverage.ByAgent
 	default:
-		return strings.ToUpper(string(m))
+		return coverage.Method(strings.ToUpper(string(m)))
 	}
 }
 
@@ -38,7 +38,7 @@ func InspectedCoverage(ref asset.Ref, inv *inventory.Inventory, hash string, m M
 func inspectedCoverage(ref asset.Ref, name string, inv *inventory.Inventory, hash string, m Matched, cost Cost, now time.Time) coverage.Coverage {
 	c := coverage.Coverage{
 		Resource: ref, Name: name, Scan: coverage.PackageScan, Status: coverage.Active, Reason: coverage.Successful,
-		Mode: scanMode(inv.Method), LastScanned: now, InventoryHash: hash, Calls: cost.Calls, Bytes: cost.Bytes,
+		Mode: ScanMethod(inv.Method), LastScanned: now, InventoryHash: hash, Calls: cost.Calls, Bytes: cost.Bytes,
 	}
 	var missing []string
 	if !inv.OS.Known() {
@@ -77,8 +77,8 @@ func JudgedCoverage(world *snapshot.Snapshot, j Judge, selected Selection, v Ver
 		case i.State == "terminated" || i.State == "shutting-down":
 			c.Status, c.Reason, c.LastScanned = coverage.Inactive, coverage.ResourceTerminated, time.Time{}
 		case !selected.Has(ref):
-			c.Status, c.Reason, c.LastScanned = coverage.Inactive, coverage.NotActivated, time.Time{}
-			c.Detail = selected.Why(ref)
+			c.Status, c.LastScanned = coverage.Inactive, time.Time{}
+			c.Reason, c.Detail = selected.Why(ref)
 		case !judged[ref]:
 			c.Reason, c.Detail = coverage.NotFullyAssessed, "part of what the judgement needs was not read: see hinomi gaps"
 		}

@@ -80,13 +80,22 @@ type Matched struct {
 func (m *Matched) Whole() bool { return len(m.NotAssessed) == 0 }
 
 // Selection says whether a module looks at an asset: it is activated for it (instances only), and has one of the tags that the module is
-// set to. Why says in words what speaks against it, "" if nothing does.
+// set to. Why says what speaks against it, a coverage reason and words; both are "" if nothing does.
 type Selection struct {
-	Why func(ref asset.Ref) string
+	Why func(ref asset.Ref) (coverage.Reason, string)
 }
 
 // Has reports whether the module looks at an asset.
-func (s Selection) Has(ref asset.Ref) bool { return s.Why(ref) == "" }
+func (s Selection) Has(ref asset.Ref) bool {
+	r, _ := s.Why(ref)
+	return r == ""
+}
+
+// Left says in words why the module does not look at an asset, "" if it does.
+func (s Selection) Left(ref asset.Ref) string {
+	_, words := s.Why(ref)
+	return words
+}
 
 // Line is the line with its machines. All fields must be set.
 type Line struct {

@@ -75,18 +75,18 @@ func (m *memory) KeepCoverage(_ context.Context, list []coverage.Coverage) error
 func line(m *memory, match pipeline.Matcher, judges ...pipeline.Judge) *pipeline.Line {
 	return &pipeline.Line{
 		Keep: m, Judges: judges, Match: match, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler), Progress: func(pipeline.Step) {},
-		Assign: func(context.Context, *snapshot.Snapshot, []string) error { return nil },
+		Assign:   func(context.Context, *snapshot.Snapshot, []string) error { return nil },
 		Selected: func(context.Context, connector.Module) (pipeline.Selection, error) { return notOff(), nil },
 	}
 }
 
 // notOff selects all but i-off.
 func notOff() pipeline.Selection {
-	return pipeline.Selection{Why: func(r asset.Ref) string {
+	return pipeline.Selection{Why: func(r asset.Ref) (coverage.Reason, string) {
 		if r.ID == "i-off" {
-			return "it is off"
+			return coverage.NotActivated, "it is off"
 		}
-		return ""
+		return "", ""
 	}}
 }
 

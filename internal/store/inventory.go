@@ -170,11 +170,23 @@ func (db *DB) LinkInventory(ctx context.Context, l InventoryLink) (Linked, error
 			if _, err := db.exec(ctx, `UPDATE asset_inventory SET until_at = $2 WHERE asset_pk = $1 AND until_at = 0`, pk, micros(l.ReadAt)); err != nil {
 				return err
 			}
+		} else if err := db.reopen(ctx, pk, inv); err != nil {
+			return err
 		}
 		_, err = db.exec(ctx, `INSERT INTO asset_inventory (asset_pk, inventory_pk, method, source, notes, from_at, read_at) VALUES ($1, $2, $3, $4, $5, $6, $6)`,
 			pk, inv, string(l.Method), l.Source, notes, micros(l.ReadAt))
 		return err
 	})
+	return out, err
+}
+
+// CurrentLinks returns every asset's current inventory.
+func (db *DB) CurrentLinks(ctx context.Context) (map[asset.Ref]InventoryLink, error) {
+	list, err := query(ctx, db.q(ctx), scanLink, linkSelect+` WHERE l.until_at = 0`)
+	out := make(map[asset.Ref]InventoryLink, len(list))
+	for _, l := range list {
+		out[l.Ref] = l
+	}
 	return out, err
 }
 

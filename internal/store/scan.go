@@ -58,6 +58,7 @@ func (db *DB) Scan(ctx context.Context, s auth.Scope, id string) (run.Scan, erro
 type ScanFilter struct {
 	States    []run.State
 	Instances []string // ids
+	Accounts  []string
 	Connector string
 }
 
@@ -67,6 +68,7 @@ func (db *DB) Scans(ctx context.Context, s auth.Scope, f ScanFilter, from string
 	scanScope(&w, s)
 	in(&w, "c.state", f.States)
 	in(&w, "a.id", f.Instances)
+	in(&w, "c.account", f.Accounts)
 	if f.Connector != "" {
 		w.add("c.connector_id = ?", f.Connector)
 	}

@@ -139,8 +139,7 @@ func derivedID(key string, assetPK int64) string { return fmt.Sprintf("%s%016x",
 func (db *DB) leaveInventory(ctx context.Context, pk int64, l InventoryLink, old int64) (closed, kept int, err error) {
 	inv := inventoryKey(l.Hash)
 	// What the new inventory holds is open through it: rows of its past are no longer needed.
-	if _, err := db.exec(ctx, `DELETE FROM finding WHERE asset_pk = $1 AND origin IN ($2, $3)
- AND key IN (SELECT key FROM inventory_finding WHERE inventory_pk = $4 AND gone_at = 0)`, pk, originKept, originClosed, inv); err != nil {
+	if err := db.reopen(ctx, pk, inv); err != nil {
 		return 0, 0, err
 	}
 	type row struct {

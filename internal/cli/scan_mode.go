@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hinomi/internal/app"
+	"hinomi/internal/coverage"
+)
+
+// scanModeCommand shows and sets which methods scan the instances of accounts.
+func (c *command) scanModeCommand() *cobra.Command {
+	var account, region string
+	var clear bool
+	cmd := &cobra.Command{
+		Use: "mode [agent-based|hybrid]", Short: "Show or set how instances are scanned: by agents only, or hybrid", Args: cobra.MaximumNArgs(1),
+		Long: `Agent-based: only instances that Systems Manager manages, by the inventory of their agents.
+Hybrid: these, and the others without an agent, by reading their disks; the connector must allow snapshot-volumes.
+
+Without --account the mode is for all accounts; the nearest setting wins: region, account, all. Where none is set, a connector that allows
+snapshot-volumes means hybrid. An organisation's account decides for all its members, who cannot be set one by one.`,
+		Example: "  hinomi scan mode\n  hinomi scan mode hybrid --account 111122223333 --region eu-west-1\n  hinomi scan mode --account 111122223333 --clear",
+	}
+	cmd.Flags().StringVar(&account, "account", "", "set it for this account")
+	cmd.Flags().StringVar(&region, "region", "", "and only for this region of it")
+	cmd.Flags().BoolVar(&clear, "clear", false, "forget what was set there")
+	cmd.RunE = c.with(func(ctx context.Context, a *app.App, args []string) error {
+		var mode coverage.Mode
+		if len(args) == 1 {
+			var err error
+			if mode, err = coverage.ParseMode(args[0]); err != nil {
+				return usageError("%v", err)
+			}
+		}
+		switch {
+		case clear && mode != "":
+			return usageError("--clear takes no mode")
+		case region != "" && account == "":
+			return usageError("--region needs --account")
+		case clear || mode != "":
+			err := a.SetScanMode(ctx, operator(), account, region, mode)
+			if errors.Is(err, app.ErrMember) {
+				return hinted(err, "set it for the organisation's account")
+			}
+			if err != nil {
+				return err
+			}
+		}
+		list, err := a.ScanModes(ctx, operator())
+		if err != nil {
+			return err
+		}
+		v := view{header: []string{"ACCOUNT", "REGION", "MODE", "WHY"}, data: list, empty: "No connector reads an account yet: hinomi connector add"}
+		for _, m := range list {
+			if account != "" && m.Account != account {
+				continue
+			}
+			where := m.Region
+			if where == "" {
+				where = "all others"
+			}
+			v.rows = append(v.rows, []string{m.Account, where, string(m.Mode), m.Why})
+		}
+		return c.show(v)
+	})
+	return cmd
+}
+
+// scanSettingsCommand shows and changes what scans leave out, where agents look, and how much runs at once.
+func (c *command) scanSettingsCommand() *cobra.Command {
+	var keys, paths []string
+	var account, windows string
+	var atOnce int
+	cmd := &cobra.Command{
+		Use: "settings", Short: "Show or change exclusion tags, further paths of agents, the Windows schedule and scans at once", Args: cobra.NoArgs,
+		Long: `Exclusion: an instance that carries one of the tag keys, whatever the value, is not scanned and its open findings are closed with that reason;
+a volume whose KMS key carries one is not read without an agent.
+Further paths: up to 5 folders per account, and 5 for all accounts, in which agents look for language packages beside the default ones.`,
+	}
+	cmd.Flags().StringSliceVar(&keys, "exclude-tags", nil, "replace the tag keys that exclude; '' empties them")
+	cmd.Flags().StringSliceVar(&paths, "paths", nil, "replace the further paths, of --account or of all accounts; '' empties them")
+	cmd.Flags().StringVar(&account, "account", "", "the account that --paths is for")
+	cmd.Flags().StringVar(&windows, "windows-schedule", "", "when agents collect on Windows: rate(6 hours) or cron(…)")
+	cmd.Flags().IntVar(&atOnce, "per-account", 0, "agentless scans at once in one account")
+	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
+		changed := cmd.Flags().Changed
+		if changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") {
+			if err := a.EditScanSettings(ctx, operator(), func(s *coverage.Settings) error {
+				if changed("exclude-tags") {
+					s.ExcludeKeys = append([]string{}, keys...)
+				}
+				if changed("paths") {
+					setPaths(s, account, paths)
+				}
+				if changed("windows-schedule") {
+					s.WindowsSchedule = windows
+				}
+				if changed("per-account") {
+					s.PerAccount = atOnce
+				}
+				return nil
+			}); err != nil {
+				if errors.Is(err, coverage.ErrSettings) {
+					return usageError("%v", err)
+				}
+				return err
+			}
+		}
+		s, err := a.ScanSettings(ctx)
+		if err != nil {
+			return err
+		}
+		v := view{header: []string{"SETTING", "VALUE"}, data: s}
+		v.rows = append(v.rows, []string{"exclusion tags", orNone(s.ExcludeKeys)}, []string{"scans at once in an account", fmt.Sprint(s.PerAccount)}, []string{"schedule on Windows", s.WindowsSchedule})
+		for _, at := range slices.Sorted(maps.Keys(s.DeepPaths)) {
+			name := "further paths, all accounts"
+			if at != "" {
+				name = "further paths, " + at
+			}
+			v.rows = append(v.rows, []string{name, orNone(s.DeepPaths[at])})
+		}
+		return c.show(v)
+	})
+	return cmd
+}
+
+func setPaths(s *coverage.Settings, account string, paths []string) {
+	if s.DeepPaths == nil {
+		s.DeepPaths = map[string][]string{}
+	}
+	s.DeepPaths[account] = paths
+	if len(paths) == 0 {
+		delete(s.DeepPaths, account)
+	}
+}
+
+func orNone(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
+}

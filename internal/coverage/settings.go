@@ -1,0 +1,112 @@
+package coverage
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Mode says which methods scan an account's instances (botocore inspector2, Ec2ScanMode).
+type Mode string
+
+// The modes.
+const (
+	AgentBased Mode = "EC2_SSM_AGENT_BASED"
+	Hybrid     Mode = "EC2_HYBRID" // by agent where Systems Manager manages the instance, else without an agent
+)
+
+// ParseMode reads a mode as people write it: agent-based, hybrid, or the API's words.
+func ParseMode(s string) (Mode, error) {
+	switch strings.ToUpper(strings.ReplaceAll(s, "-", "_")) {
+	case "AGENT_BASED", string(AgentBased):
+		return AgentBased, nil
+	case "HYBRID", string(Hybrid):
+		return Hybrid, nil
+	}
+	return "", fmt.Errorf("scan mode %q is none of agent-based, hybrid", s)
+}
+
+// Settings say how instances are scanned. The zero value is not ready: begin with DefaultSettings.
+type Settings struct {
+	// Modes holds the modes that were set, by place: "" for all, an account, or account/region. The nearest wins.
+	Modes map[string]Mode `json:"modes,omitempty"`
+	// ExcludeKeys are tag keys: an instance that carries one, whatever its value, is not scanned; nor is, without an agent, a volume whose
+	// KMS key carries one.
+	ExcludeKeys []string `json:"excludeKeys"`
+	// DeepPaths are folders that agents search for language packages beside the default ones, by account, "" for all.
+	DeepPaths map[string][]string `json:"deepPaths,omitempty"`
+	// PerAccount bounds the agentless scans that run at once in one account.
+	PerAccount int `json:"perAccount"`
+	// WindowsSchedule is when agents collect on Windows: a cron() or rate() expression of Systems Manager.
+	WindowsSchedule string `json:"windowsSchedule"`
+}
+
+// DefaultSettings are the model's: the exclusion tag of Amazon Inspector (user guide, "Excluding instances"), Windows every 6 hours ("Windows scans").
+func DefaultSettings() Settings {
+	return Settings{ExcludeKeys: []string{"InspectorEc2Exclusion"}, PerAccount: 20, WindowsSchedule: "rate(6 hours)"}
+}
+
+// MaxDeepPaths is how many folders an account, and the organisation, may add (Amazon Inspector user guide, "Deep inspection").
+const MaxDeepPaths = 5
+
+// ModeFor returns the mode that was set for an account's region and where it was set; false if nowhere. An organisation's account, "" if
+// there is none, decides for its members: what they set themselves does not count.
+func (s *Settings) ModeFor(organisation, account, region string) (m Mode, where string, ok bool) {
+	if organisation != "" {
+		account = organisation
+	}
+	for _, place := range []string{account + "/" + region, account, ""} {
+		if m, ok := s.Modes[place]; ok {
+			return m, place, true
+		}
+	}
+	return "", "", false
+}
+
+// ErrSettings marks settings that cannot be used as given.
+var ErrSettings = errors.New("invalid scan setting")
+
+var schedulePattern = regexp.MustCompile(`^(rate\([1-9][0-9]* (minutes?|hours?|days?)\)|cron\([0-9A-Z*?,/# -]+\))$`)
+
+// Validate checks settings and returns one error that names every fault, wrapping ErrSettings.
+func (s *Settings) Validate() error {
+	var bad []string
+	for _, k := range s.ExcludeKeys {
+		if k == "" || len(k) > 128 {
+			bad = append(bad, fmt.Sprintf("tag key %q has not 1 to 128 characters", k))
+		}
+	}
+	for place, paths := range s.DeepPaths {
+		if len(paths) > MaxDeepPaths {
+			bad = append(bad, fmt.Sprintf("%d folders for %q, at most %d", len(paths), place, MaxDeepPaths))
+		}
+		for _, p := range paths {
+			if !strings.HasPrefix(p, "/") || len(p) > 200 || strings.Contains(p, "..") || strings.ContainsAny(p, "*?\n\r\x00") {
+				bad = append(bad, fmt.Sprintf("folder %q is not a plain absolute path of at most 200 characters", p))
+			}
+		}
+	}
+	if s.PerAccount < 1 || s.PerAccount > 1000 {
+		bad = append(bad, fmt.Sprintf("%d scans at once in an account, 1 to 1000 are possible", s.PerAccount))
+	}
+	if !schedulePattern.MatchString(s.WindowsSchedule) {
+		bad = append(bad, fmt.Sprintf("schedule %q is neither rate(N hours) nor cron(...)", s.WindowsSchedule))
+	}
+	if len(bad) > 0 {
+		slices.Sort(bad)
+		return fmt.Errorf("%w: %s", ErrSettings, strings.Join(bad, "; "))
+	}
+	return nil
+}
+
+// Excluding returns the first of the exclusion keys that a resource's tags carry, "" if none does.
+func (s *Settings) Excluding(tags map[string]string) string {
+	for _, k := range s.ExcludeKeys {
+		if _, ok := tags[k]; ok {
+			return k
+		}
+	}
+	return ""
+}
