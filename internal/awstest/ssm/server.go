@@ -153,7 +153,8 @@ func (s *Server) bucketPolicy(c *awstest.Call) *awstest.Reply {
 		s.policies[bucket] = c.Body
 		return &awstest.Reply{Status: http.StatusNoContent}
 	case method == http.MethodGet && s.policies[bucket] == nil:
-		return c.Error(http.StatusNotFound, "NoSuchBucketPolicy", "The bucket policy does not exist")
+		const none = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchBucketPolicy</Code><Message>The bucket policy does not exist</Message></Error>`
+		return &awstest.Reply{Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/xml"}}, Body: []byte(none), Code: "NoSuchBucketPolicy"}
 	case method == http.MethodGet:
 		return &awstest.Reply{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: s.policies[bucket]}
 	}
