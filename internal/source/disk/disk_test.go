@@ -198,7 +198,7 @@ func TestVolumes(t *testing.T) {
 		{"md10", `5 linux_raid_member "md10" unsupported`, bytesAt(map[int64]string{(8192 - 16) * 512: "\xfc\x4e\x2b\xa9"})},
 		{"luks", `6 crypto_LUKS "luks" unsupported`, bytesAt(map[int64]string{0: "LUKS\xba\xbe\x00\x02"})},
 		{"btrfs", `7 btrfs "btrfs" unsupported`, bytesAt(map[int64]string{0x10040: "_BHRfS_M"})},
-		{"ntfs", `8 ntfs "ntfs" unsupported`, bytesAt(map[int64]string{3: "NTFS    "})},
+		{"ntfs", `8 ntfs "ntfs" corrupt`, bytesAt(map[int64]string{3: "NTFS    "})},
 		{"efi", `9 vfat "efi" unsupported`, bytesAt(map[int64]string{82: "FAT32   ", 510: "\x55\xaa"})},
 		{"squash", `10 squashfs "squash" unsupported`, bytesAt(map[int64]string{0: "hsqs"})},
 		{"erofs", `11 erofs "erofs" unsupported`, bytesAt(map[int64]string{1024: "\xe2\xe1\xf5\xe0"})},

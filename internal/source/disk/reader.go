@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"hinomi/internal/source/disk/ext4"
+	"hinomi/internal/source/disk/ntfs"
 	"hinomi/internal/source/disk/volume"
 	"hinomi/internal/source/disk/xfs"
 )
@@ -20,6 +21,7 @@ func readers() []reader {
 	return []reader{
 		{"xfs", func(head []byte) bool { return bytes.HasPrefix(head, []byte("XFSB")) }, openXFS},
 		{"ext4", ext4.Probe, ext4.Open}, // and ext2, ext3
+		{"ntfs", ntfs.Probe, ntfs.Open},
 	}
 }
 

@@ -22,7 +22,6 @@ const (
 	typeRAID   = "linux_raid_member"
 	typeLUKS   = "crypto_LUKS"
 	typeBtrfs  = "btrfs"
-	typeNTFS   = "ntfs"
 	typeFAT    = "vfat"
 	typeBIOS   = "bios-boot"
 	typeEROFS  = "erofs"
@@ -62,7 +61,6 @@ var signatures = []signature{
 	{"hfsplus", 1024, "H+\x00\x04"},
 	{"hfsplus", 1024, "HX\x00\x05"},
 	{"iso9660", 32769, "CD001"},
-	{typeNTFS, 3, "NTFS    "},
 	{"exfat", 3, "EXFAT   "},
 	{typeFAT, 82, "FAT32   "},
 	{typeFAT, 54, "FAT12   "},
@@ -143,8 +141,6 @@ func names(kind string, head []byte) (label, uuid string) {
 		return "", text(168, 40)
 	case typeEROFS:
 		return text(1024+64, 16), hyphened(field(1024+48, 16))
-	case typeNTFS:
-		return "", fmt.Sprintf("%016X", le.Uint64(field(72, 8)))
 	case typeFAT:
 		at := 39
 		if text(82, 5) == "FAT32" {

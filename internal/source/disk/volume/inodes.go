@@ -29,6 +29,13 @@ type Inodes interface { //nolint:interfacebloat // one reader per file system im
 	Close() error
 }
 
+// Folding is implemented by Inodes whose names are found in any case, as Windows
+// does. A name as it is stored wins over one that only folds alike.
+type Folding interface {
+	// Fold returns what is equal for names that are one name to the system.
+	Fold(name string) string
+}
+
 // Inode is one inode, of any file system.
 type Inode struct {
 	Mode  fs.FileMode

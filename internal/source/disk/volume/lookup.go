@@ -114,6 +114,9 @@ func (t *tree) step(dir *folder, name, key string, follow bool, links *int) (*In
 		return strings.Compare(e.Name, name)
 	})
 	if !ok {
+		i, ok = t.folded(l, name)
+	}
+	if !ok {
 		if l.err != nil {
 			return nil, nil, fmt.Errorf("folder not fully read: %w", l.err)
 		}
@@ -143,6 +146,22 @@ func (t *tree) step(dir *folder, name, key string, follow bool, links *int) (*In
 		t.mu.Unlock()
 	}
 	return in, next, nil
+}
+
+// folded finds name in a folder in any case, where the file system does so.
+func (t *tree) folded(l *listing, name string) (int, bool) {
+	system, ok := t.inodes.(Folding)
+	if !ok {
+		return 0, false
+	}
+	l.fold.Do(func() {
+		l.byFold = make(map[string]int, len(l.entries))
+		for i, e := range slices.Backward(l.entries) {
+			l.byFold[system.Fold(e.Name)] = i // the first by name counts
+		}
+	})
+	i, ok := l.byFold[system.Fold(name)]
+	return i, ok
 }
 
 // enter goes down into a folder and checks that it has one place only.

@@ -18,6 +18,9 @@ const (
 	// maxFolders bounds the folders of one file system: each needs about 40
 	// bytes, which is what finding loops costs.
 	maxFolders = 2 << 20
+	// maxName is the longest name in bytes: 255 units of UTF-16, as NTFS has
+	// them, are up to three bytes each in UTF-8. Elsewhere the format ends at 255.
+	maxName = 3 * 255
 )
 
 // NewTree makes an FS of a file system that is seen by inodes.
@@ -51,6 +54,9 @@ type place struct {
 type listing struct {
 	entries []Entry
 	err     error // what had to be refused
+
+	fold   sync.Once // makes byFold when a name is first not found as it is
+	byFold map[string]int
 }
 
 type tree struct {
@@ -218,8 +224,8 @@ func badName(name string) string {
 		return "is empty"
 	case name == "." || name == "..":
 		return "stands for another folder"
-	case len(name) > 255:
-		return "is longer than 255 bytes"
+	case len(name) > maxName:
+		return "is longer than 765 bytes"
 	case strings.IndexByte(name, '/') >= 0:
 		return "holds a slash"
 	case strings.IndexByte(name, 0) >= 0:

@@ -95,7 +95,7 @@ func TestTree(t *testing.T) {
 func TestNames(t *testing.T) {
 	m := small()
 	m.folders[3] = []volume.Entry{
-		file("..", 10), file(".", 10), file("a/b", 10), file("nul\x00", 10), file("", 10), file(strings.Repeat("x", 256), 10),
+		file("..", 10), file(".", 10), file("a/b", 10), file("nul\x00", 10), file("", 10), file(strings.Repeat("x", 766), 10),
 		file("twice", 10), file("twice", 11), file("new\nline", 10), file("\xff", 11),
 		{Name: "untyped", Ino: 20},
 		{Name: "gone", Ino: 99},
