@@ -32,6 +32,7 @@ type Options struct {
 	Now           func() time.Time  // for Inventory.ReadAt and Stats.Elapsed; nil leaves both zero
 	Logger        *slog.Logger      // nil: no log
 	MaxFileBytes  int64             // 0: DefaultMaxFileBytes
+	Roots         []string          // "/"-rooted folders in which files are looked for; nil: everywhere. Package databases are read in any case.
 	Exclude       []string          // path.Match patterns of "/"-rooted paths; a folder that matches is not entered. Each match is a gap.
 	OnProgress    func(int, string) // called once a folder, from one goroutine, with the files seen so far and the folder
 	Workers       int               // files read at once; 0: the processors, at most 4. The file system must be safe for that, or give 1.
@@ -56,13 +57,16 @@ type Stats struct {
 func Extract(ctx context.Context, fsys fs.FS, opts Options) (*inventory.Inventory, Stats, error) {
 	opts = opts.withDefaults()
 	start := opts.Now()
+	if err := checkRoots(opts.Roots); err != nil {
+		return nil, Stats{}, err
+	}
 	for _, pattern := range opts.Exclude {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return nil, Stats{}, fmt.Errorf("exclude %q: %w", pattern, err)
 		}
 	}
 	r := &run{opts: opts, host: host.New(fsys, opts.MaxFileBytes), log: opts.Logger, jars: jar.NewReader(opts.MaxFileBytes), found: map[string]int{}}
-	r.inv = &inventory.Inventory{Method: opts.Method, Source: opts.Source, ReadAt: start, Covered: []string{"/"}}
+	r.inv = &inventory.Inventory{Method: opts.Method, Source: opts.Source, ReadAt: start}
 	r.guard("os", "/etc/os-release", func() error { r.inv.OS = readOS(r.host, r); return nil })
 	if err := r.walk(ctx); err != nil {
 		return nil, r.stats(start), err

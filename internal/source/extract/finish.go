@@ -12,6 +12,9 @@ func (r *run) finish() {
 	inv := r.inv
 	r.owned.apply(inv.Packages)
 	r.unidentified()
+	if len(r.opts.Roots) > 0 {
+		inv.Covered = append(inv.Covered, r.databases...)
+	}
 	inv.OS.Arch = architecture(inv.Packages)
 	system := 0
 	for i := range inv.Packages {
@@ -39,6 +42,7 @@ func (r *run) finish() {
 	inv.Packages = slices.Compact(inv.Packages)
 	inv.Repos = slices.Compact(inv.Repos)
 	inv.Gaps = slices.Compact(inv.Gaps)
+	inv.Covered = slices.Compact(inv.Covered)
 	slices.Sort(inv.Notes)
 }
 

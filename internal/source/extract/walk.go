@@ -52,7 +52,12 @@ func (r *run) walk(ctx context.Context) error {
 		})
 	}
 	w := &walker{run: r, jobs: jobs, mounts: mount.Read(r.host.FS()), seen: map[mount.Identity]struct{}{}, index: newIndex(extractors())}
-	err := w.folder(ctx, "", 0)
+	var err error
+	for _, root := range w.cover() {
+		if err = w.folder(ctx, root, strings.Count(root, "/")); err != nil {
+			break
+		}
+	}
 	close(jobs)
 	readers.Wait()
 	if err == nil {
