@@ -64,7 +64,7 @@ func TestRoots(t *testing.T) {
 	if diff := cmp.Diff([]string{"dpkg a 1:2-3", "python a 1", "python c 1", "node b 1.0.0"}, short(inv)); diff != "" {
 		t.Error(diff)
 	}
-	want := []string{"/data", "/opt", "/usr/lib", "/usr/lib/python3", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64", "/var/lib/dpkg/status"}
+	want := []string{"/data", "/opt", "/usr/lib", "/usr/lib/python3", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64", "/var/lib/dpkg/status", "/var/lib/flatpak", "/var/lib/snapd"}
 	if diff := cmp.Diff(want, inv.Covered); diff != "" || len(inv.Gaps) != 0 {
 		t.Errorf("gaps %q %s", reasons(inv), diff)
 	}
@@ -76,7 +76,7 @@ func TestRoots(t *testing.T) {
 		write(t, root, "file", "x")
 		inv := run(t, os.DirFS(root), extract.Options{Roots: []string{"/loop", "/file"}})
 		wantGap(t, inv, "/loop", "symbolic links")
-		wantGap(t, inv, "/file", "not a folder")
+		wantGap(t, inv, "/file", "directory")
 		if _, _, err := extract.Extract(t.Context(), os.DirFS(root), extract.Options{Roots: []string{filepath.Join("usr", "lib")}}); err == nil {
 			t.Error("got no error of a root that is not absolute")
 		}

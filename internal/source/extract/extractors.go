@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/bundle"
 	"hinomi/internal/source/extract/host"
 	"hinomi/internal/source/extract/kind"
 	"hinomi/internal/source/extract/language"
@@ -44,11 +45,15 @@ func extractors() []Extractor {
 	for _, family := range [][]kind.File{
 		language.Extractors(),
 		locks(),
+		bundle.Files(),
 		program.Extractors(),
 	} {
 		for _, x := range family {
 			list = append(list, ofFile(x))
 		}
+	}
+	for _, x := range bundle.Extractors() {
+		list = append(list, Extractor{ID: x.ID, System: func(ctx context.Context, h *host.Host, out *Output) error { return x.Read(ctx, h, out) }})
 	}
 	return list
 }

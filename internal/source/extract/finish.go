@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"hinomi/internal/inventory"
+	"hinomi/internal/source/extract/bundle"
 )
 
 // finish judges the whole: what must be there and is not becomes a gap, and equal systems become equal inventories.
@@ -13,7 +14,7 @@ func (r *run) finish() {
 	r.owned.apply(inv.Packages)
 	r.unidentified()
 	if len(r.opts.Roots) > 0 {
-		inv.Covered = append(inv.Covered, r.databases...)
+		inv.Covered = append(append(inv.Covered, r.databases...), bundle.Places()...)
 	}
 	inv.OS.Arch = architecture(inv.Packages)
 	system := 0
