@@ -50,6 +50,9 @@ const (
 // Global is the region of what belongs to an account as a whole: the parts of IAM. AWS Config records such resources under the same word.
 const Global = "global"
 
+// Global reports whether assets of the kind belong to an account as a whole and lie in no region.
+func (k Kind) Global() bool { return k == KindInstanceProfile }
+
 // Ref names one asset: enough to find it again in a snapshot or in the store.
 type Ref struct {
 	Account string `json:"account"` // 12 digits

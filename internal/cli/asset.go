@@ -241,6 +241,13 @@ func (c *command) assetShow() *cobra.Command {
 			for _, f := range fieldsOf(s.Asset) {
 				row(f[0], f[1])
 			}
+			more, err := c.profileRows(ctx, a, s)
+			if err != nil {
+				return err
+			}
+			for _, f := range more {
+				row(f[0], f[1])
+			}
 			row("first seen", c.when(s.FirstSeen))
 			row("last seen", c.when(s.LastSeen))
 			if !s.GoneAt.IsZero() {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hinomi/internal/app"
+	"hinomi/internal/asset"
 	"hinomi/internal/finding"
 	"hinomi/internal/store"
 )
@@ -85,7 +86,7 @@ func (c *command) showDemo(ctx context.Context, a *app.App, out app.Demonstrated
 		n += k
 	}
 	fmt.Fprintf(c.out, "%s  %d accounts, %d regions: %d instances, %d assets in all. %d advisories.\n", c.bold("Read"), len(accountsOf(out)), regionsOf(out),
-		assets["instance"], n, out.Feeds.Rows)
+		assets["instance"], n, out.Advisories)
 	for _, d := range out.Disks {
 		fmt.Fprintf(c.out, "%s  the disk of %s (%s):\n      %s, %d packages, without an agent and without mounting it.\n\n", c.bold("Read"), printable(d.Name), d.Instance.ID, printable(d.OS), d.Packages)
 	}
@@ -124,7 +125,7 @@ func accountsOf(out app.Demonstrated) []string {
 func regionsOf(out app.Demonstrated) int {
 	var list []string
 	for _, r := range out.World.Scopes {
-		if !slices.Contains(list, r.Region) {
+		if r.Region != asset.Global && !slices.Contains(list, r.Region) {
 			list = append(list, r.Region)
 		}
 	}

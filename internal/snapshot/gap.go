@@ -40,13 +40,13 @@ func (g Gap) Covers(s Scope) bool {
 }
 
 // GapFor returns the first gap that covers a scope, and whether there is one. A scope that was neither read nor named by a gap
-// has the gap NotRead: silence is never evidence.
+// has the gap NotRead: silence is never evidence. Of a global kind the account's own scope is looked at, whatever region is given.
 func (s *Snapshot) GapFor(account, region string, kind asset.Kind) (Gap, bool) {
-	scope := Scope{account, region, kind}
+	scope := Scope{account, region, kind}.home()
 	if i, ok := s.cover.find(scope); ok {
 		return s.gaps[i], true
 	}
-	if s.WasRead(account, region, kind) {
+	if s.WasRead(scope.Account, scope.Region, scope.Kind) {
 		return Gap{}, false
 	}
 	return Gap{Scope: scope, Reason: NotRead}, true

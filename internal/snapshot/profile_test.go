@@ -37,6 +37,17 @@ func TestProfileOf(t *testing.T) {
 			}
 		})
 	}
+	// The rules of an instance ask with the instance's region; the profiles lie in none.
+	if g, missing := s.GapFor("1", "eu-west-1", asset.KindInstanceProfile); !missing || g.Reason != snapshot.NotRead || g.Region != asset.Global {
+		t.Errorf("got %+v, want that the profiles were not read", g)
+	}
+	read := snapshot.NewBuilder()
+	read.MarkRead("1", asset.Global, asset.KindInstanceProfile, time.Unix(0, 0), 0)
+	read.MarkRead("1", "eu-west-1", asset.KindInstance, time.Unix(0, 0), 0)
+	r := read.Build(time.Unix(0, 0))
+	if _, missing := r.GapFor("1", "eu-west-1", asset.KindInstanceProfile); missing || !r.WasRead("1", "us-east-1", asset.KindInstanceProfile) || r.WasRead("1", "us-east-1", asset.KindInstance) {
+		t.Error("the profiles must count as read for every region, the instances for their own")
+	}
 	empty := snapshot.NewBuilder().Build(time.Unix(0, 0))
 	if _, ok := empty.ProfileOf(&asset.Instance{InstanceProfile: arn("1", "web")}); ok {
 		t.Error("a profile is found where none was read")

@@ -35,6 +35,14 @@ type Scope struct {
 	Kind    asset.Kind `json:"kind"`
 }
 
+// home is the scope that a kind's assets lie in.
+func (s Scope) home() Scope {
+	if s.Kind.Global() {
+		s.Region = asset.Global
+	}
+	return s
+}
+
 // Compare orders scopes by account, region and kind.
 func (s Scope) Compare(o Scope) int {
 	return cmp.Or(strings.Compare(s.Account, o.Account), strings.Compare(s.Region, o.Region), strings.Compare(string(s.Kind), string(o.Kind)))
@@ -52,9 +60,10 @@ func (s *Snapshot) Reads() []Read { return slices.Clone(s.reads) }
 // Gaps returns what could not be read, ordered by scope.
 func (s *Snapshot) Gaps() []Gap { return slices.Clone(s.gaps) }
 
-// WasRead reports whether all assets of a kind in an account and region were read.
+// WasRead reports whether all assets of a kind in an account and region were read. Of a global kind the account's own scope is looked
+// at, whatever region is given.
 func (s *Snapshot) WasRead(account, region string, kind asset.Kind) bool {
-	_, ok := slices.BinarySearchFunc(s.reads, Scope{account, region, kind}, func(r Read, want Scope) int { return r.Compare(want) })
+	_, ok := slices.BinarySearchFunc(s.reads, Scope{account, region, kind}.home(), func(r Read, want Scope) int { return r.Compare(want) })
 	return ok
 }
 

@@ -14,6 +14,7 @@ import (
 	"hinomi/internal/awsclient"
 	"hinomi/internal/awstest"
 	"hinomi/internal/connector"
+	"hinomi/internal/snapshot"
 	"hinomi/internal/source/aws/live"
 	"hinomi/internal/source/aws/mapping"
 	"hinomi/internal/source/aws/policy"
@@ -225,9 +226,20 @@ func TestManagedPoliciesSuffice(t *testing.T) {
 					t.Errorf("%s: %s", r.Region, r.Error)
 				}
 			}
+			// Read in full, what a policy leaves out is a gap: AmazonEC2ReadOnlyAccess knows nothing of IAM.
+			if res, err = live.Read(t.Context(), []live.Target{w.target(t, c)}, options); err != nil {
+				t.Fatal(err)
+			}
+			g, missing := res.Snapshot.GapFor(acc, asset.Global, asset.KindInstanceProfile)
+			if missing != (name == "AmazonEC2ReadOnlyAccess") || missing && g.Reason != snapshot.AccessDenied || res.Snapshot.Len(asset.KindInstance) != 2 {
+				t.Errorf("got %d instances, and of the instance profiles gap %+v", res.Snapshot.Len(asset.KindInstance), g)
+			}
 			checks, err := live.Test(t.Context(), c, w.session(t, c), installation, options)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if got := verdicts(checks)["iam:ListInstanceProfiles"]; (got == live.NotAllowed) != missing || got != live.Allowed && !missing {
+				t.Errorf("iam:ListInstanceProfiles: got %q", got)
 			}
 			if !live.OK(checks) {
 				t.Errorf("the connector's test fails: %+v", checks)

@@ -33,7 +33,7 @@ func (p *Part) Decode(element []byte) (any, error) { return p.decode(element) }
 // part makes a Part for elements of type T.
 func part[T any](name, key string, kind asset.Kind, actions string, put func(*Region, *T)) *Part {
 	return &Part{
-		Name: name, Key: key, Kind: kind, Actions: strings.Fields(actions),
+		Name: name, Key: key, Kind: kind, Global: kind.Global(), Actions: strings.Fields(actions),
 		decode: func(b []byte) (any, error) {
 			v := new(T)
 			if err := json.Unmarshal(b, v, decodeOptions); err != nil {
@@ -47,7 +47,6 @@ func part[T any](name, key string, kind asset.Kind, actions string, put func(*Re
 
 func (p *Part) minimal() *Part                { p.Minimal = true; return p }
 func (p *Part) object() *Part                 { p.Object = true; return p }
-func (p *Part) global() *Part                 { p.Global = true; return p }
 func (p *Part) detail(what string) *Part      { p.Detail = what; return p }
 func (p *Part) lowerCamel() *Part             { p.lower = true; return p }
 func (p *Part) without(f func(any) any) *Part { p.scrub = f; return p }

@@ -110,7 +110,7 @@ var parts = []*Part{
 	part("DirectConnectGatewayAssociations", "directConnectGatewayAssociations", asset.KindDirectConnectGateway, "directconnect:DescribeDirectConnectGatewayAssociations", putDirectConnectAssociation).detail("associations").lowerCamel(),
 	part("VirtualInterfaces", "virtualInterfaces", asset.KindVirtualInterface, "directconnect:DescribeVirtualInterfaces", putVirtualInterface).lowerCamel().without(withoutKeysOfVIF),
 	part("SsmInstanceInformation", "InstanceInformationList", asset.KindManagedInstance, "ssm:DescribeInstanceInformation", putManagedInstance),
-	part("InstanceProfiles", "InstanceProfiles", asset.KindInstanceProfile, "iam:ListInstanceProfiles", putInstanceProfile).global(),
+	part("InstanceProfiles", "InstanceProfiles", asset.KindInstanceProfile, "iam:ListInstanceProfiles", putInstanceProfile),
 }
 
 // What the SDK's types are called here, so that a reader of the table above sees what each row takes.
