@@ -70,7 +70,8 @@ func Authorization(r *http.Request, secret, hash string, length int64) string {
 		}
 	}
 	cred := aws.Credentials{AccessKeyID: key, SecretAccessKey: secret}
-	if err := v4.NewSigner().SignHTTP(r.Context(), cred, again, hash, service, region, when); err != nil {
+	once := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" } // S3 alone signs the path as it is sent
+	if err := v4.NewSigner(once).SignHTTP(r.Context(), cred, again, hash, service, region, when); err != nil {
 		return ""
 	}
 	return again.Header.Get("Authorization")
