@@ -167,8 +167,8 @@ func scanning(n Need) []Statement {
 			Reason:  "Read and delete snapshots with this installation's tag, and no other.",
 		},
 		{
-			Sid: "ReadEncrypted", Resources: []string{"arn:" + n.Type.Partition() + ":kms:*:*:key/*"}, Actions: []string{"kms:Decrypt", "kms:DescribeKey"},
-			Reason: "Read snapshots of encrypted volumes. Name the keys here if not all volumes are to be scanned; the keys' own policies must allow the role too.",
+			Sid: "ReadEncrypted", Resources: []string{"arn:" + n.Type.Partition() + ":kms:*:*:key/*"}, Actions: []string{"kms:Decrypt", "kms:DescribeKey", "kms:ListResourceTags"},
+			Reason: "Read snapshots of encrypted volumes, unless a tag of their key excludes them. Name the keys here if not all volumes are to be scanned; the keys' own policies must allow the role too.",
 		},
 	}
 }
