@@ -19,7 +19,7 @@ import (
 // rpm reads the databases of rpm in all forms that it has had, at the places that distributions give them.
 func rpm() Extractor {
 	return Extractor{ID: "rpm", System: func(ctx context.Context, h *host.Host, out *Output) error {
-		seen := map[string]bool{}
+		seen, from := map[string]bool{}, origins(nil)
 		for _, dir := range []string{"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"} {
 			for _, base := range []string{"rpmdb.sqlite", "Packages.db", "Packages"} {
 				name := path.Join(dir, base)
@@ -29,7 +29,10 @@ func rpm() Extractor {
 				}
 				seen[real] = true
 				if err == nil {
-					err = readRPM(ctx, h, real, out)
+					if from == nil {
+						from = readOrigins(ctx, h, out)
+					}
+					err = readRPM(ctx, h, real, from, out)
 				}
 				if err != nil && !errors.Is(err, fs.ErrNotExist) {
 					out.Gap(name, err.Error())
@@ -40,7 +43,7 @@ func rpm() Extractor {
 	}}
 }
 
-func readRPM(ctx context.Context, h *host.Host, name string, out *Output) error {
+func readRPM(ctx context.Context, h *host.Host, name string, from origins, out *Output) error {
 	f, err := h.Open(name)
 	if err != nil {
 		return err
@@ -75,7 +78,7 @@ func readRPM(ctx context.Context, h *host.Host, name string, out *Output) error 
 			return ctx.Err()
 		}
 		if err == nil {
-			err = rpmHeader(blob, name, out)
+			err = rpmHeader(blob, name, from, out)
 		}
 		if err != nil {
 			if problems++; problems <= 20 {
@@ -89,7 +92,7 @@ func readRPM(ctx context.Context, h *host.Host, name string, out *Output) error 
 	return nil
 }
 
-func rpmHeader(blob []byte, name string, out *Output) error {
+func rpmHeader(blob []byte, name string, from origins, out *Output) error {
 	h, err := rpmdb.ParseHeader(blob)
 	if err != nil {
 		return err
@@ -105,7 +108,8 @@ func rpmHeader(blob []byte, name string, out *Output) error {
 	}
 	p := inventory.Package{
 		Ecosystem: eco, Name: h.Name, Version: h.EVR(), Arch: h.Arch, Module: h.Modularity, Vendor: h.Vendor, Location: host.Path(name),
-		PURL: systemPURL(packageurl.TypeRPM, os, h.Name, strings.TrimPrefix(h.EVR(), h.Epoch+":"), epoch, h.Arch),
+		Repository: from[h.Name+"-"+h.Version+"-"+h.Release+"."+h.Arch],
+		PURL:       systemPURL(packageurl.TypeRPM, os, h.Name, strings.TrimPrefix(h.EVR(), h.Epoch+":"), epoch, h.Arch),
 	}
 	if source, version, ok := h.Source(); ok {
 		if p.SourceName = source; version != h.Version+"-"+h.Release {
