@@ -18,11 +18,16 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"hinomi/internal/app/reading"
 	"hinomi/internal/cli"
 )
 
 // TestMain lets the test binary be the command: scripts run it as a process of its own, with its own exit code and signals.
+// It is also the child that reads disks, for commands that run in the tests' own process.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == reading.Argument {
+		main()
+	}
 	testscript.Main(m, map[string]func(){
 		"hinomi": main,
 	})

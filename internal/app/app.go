@@ -16,6 +16,7 @@ import (
 
 	"hinomi/internal/awsclient"
 	"hinomi/internal/pipeline"
+	"hinomi/internal/sandbox"
 	"hinomi/internal/secret"
 	"hinomi/internal/store"
 )
@@ -44,6 +45,7 @@ type Config struct {
 	Now        func() time.Time
 	Sleep      func(context.Context, time.Duration) error // nil: a timer
 	Progress   func(pipeline.Step)                        // nil: nobody watches
+	Reader     sandbox.Command                            // starts the child that reads disks; zero: this program
 }
 
 // App is an open installation. Its methods are safe for concurrent use.

@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"hinomi/internal/app/reading"
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
-	"hinomi/internal/inventory"
 	"hinomi/internal/pipeline"
 	"hinomi/internal/source/aws/dump"
 	"hinomi/internal/source/disk"
@@ -112,11 +112,7 @@ func (a *App) scanExample(ctx context.Context, dir string, d exampleDisk) (DiskS
 		return DiskScan{}, err
 	}
 	defer img.Close() //nolint:errcheck // only read
-	opened, err := disk.Open(disk.NewCache(img, 64<<10, readCache), disk.Options{Name: d.Device})
-	if err != nil {
-		return DiskScan{}, err
-	}
-	inv, err := a.readDisks(ctx, []*disk.Disk{opened}, a.extractOptions(inventory.Agentless, d.Volume))
+	inv, err := a.readDisks(ctx, d.Volume, []reading.Disk{{Name: d.Device}}, []reading.Device{img})
 	if err != nil {
 		return DiskScan{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	snapshots "hinomi/internal/action/ebs"
+	"hinomi/internal/app/reading"
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/awsclient"
@@ -20,7 +21,6 @@ import (
 	"hinomi/internal/job"
 	"hinomi/internal/pipeline"
 	"hinomi/internal/run"
-	"hinomi/internal/source/disk"
 	"hinomi/internal/source/disk/ebs"
 	"hinomi/internal/store"
 )
@@ -201,10 +201,11 @@ func (a *App) captureAndRead(ctx context.Context, m *snapshots.Maker, at snapsho
 	if err != nil {
 		return nil, i.Name(), 0, err
 	}
-	var devices []*ebs.Device
-	var disks []*disk.Disk
+	var disks []reading.Disk
+	var devices []reading.Device
+	var counted []*ebs.Device
 	defer func() {
-		for _, d := range devices {
+		for _, d := range counted {
 			bytes += d.Counters().Bytes
 		}
 	}()
@@ -213,14 +214,10 @@ func (a *App) captureAndRead(ctx context.Context, m *snapshots.Maker, at snapsho
 		if err != nil {
 			return nil, i.Name(), 0, err
 		}
-		devices = append(devices, dev)
-		d, err := disk.Open(dev, disk.Options{Name: c.Device})
-		if err != nil {
-			return nil, i.Name(), 0, fmt.Errorf("read %s of %s: %w", c.Resource.ID, c.Resource.Of, err)
-		}
-		disks = append(disks, d)
+		counted, devices = append(counted, dev), append(devices, dev)
+		disks = append(disks, reading.Disk{Name: c.Device, Label: c.Resource.ID + " of " + c.Resource.Of})
 	}
-	inv, err = a.readDisks(ctx, disks, a.extractOptions(inventory.Agentless, s.ID))
+	inv, err = a.readDisks(ctx, s.ID, disks, devices)
 	if err != nil {
 		return nil, i.Name(), 0, err
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"hinomi/internal/app/reading"
 	"hinomi/internal/awsclient"
 	"hinomi/internal/connector"
 	"hinomi/internal/inventory"
@@ -91,9 +92,12 @@ func kindOfFile(m fs.FileMode) string {
 }
 
 func (a *App) extractOptions(method inventory.Method, source string) extract.Options {
-	return extract.Options{Method: method, Source: source, Now: a.now, Logger: a.log, OnProgress: func(files int, path string) {
-		a.cfg.Progress(pipeline.Step{Stage: "files", Done: files, What: path})
-	}}
+	return extract.Options{Method: method, Source: source, Now: a.now, Logger: a.log, OnProgress: a.watchFiles}
+}
+
+// watchFiles tells who watches how far reading is.
+func (a *App) watchFiles(files int, path string) {
+	a.cfg.Progress(pipeline.Step{Stage: "files", Done: files, What: path})
 }
 
 func (a *App) logStats(ctx context.Context, source string, s extract.Stats) {
@@ -116,10 +120,11 @@ func (a *App) readFolder(ctx context.Context, dir string, o TargetOptions) (*Sca
 	if abs == "/" {
 		kind, opts.RunningKernel = "host", o.Kernel
 	}
-	inv, err := a.readTree(ctx, root.FS(), opts)
+	inv, stats, err := extract.Extract(ctx, root.FS(), opts)
 	if err != nil {
 		return nil, err
 	}
+	a.logStats(ctx, opts.Source, stats)
 	return &Scanned{Target: dir, Kind: kind, Inventory: inv}, nil
 }
 
@@ -129,11 +134,10 @@ func (a *App) readImage(ctx context.Context, path string) (*Scanned, error) {
 		return nil, fmt.Errorf("open image %s: %w", path, err)
 	}
 	defer img.Close() //nolint:errcheck // only read
-	d, err := disk.Open(disk.NewCache(img, 64<<10, readCache), disk.Options{})
-	if err != nil {
+	inv, err := a.readDisks(ctx, path, []reading.Disk{{}}, []reading.Device{img})
+	if errors.Is(err, reading.ErrOpen) {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrTarget, err)
 	}
-	inv, err := a.readDisks(ctx, []*disk.Disk{d}, a.extractOptions(inventory.Agentless, path))
 	if err != nil {
 		return nil, fmt.Errorf("read image %s: %w", path, err)
 	}
@@ -260,11 +264,7 @@ func (a *App) readSnapshot(ctx context.Context, id string, o TargetOptions) (*Sc
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, session.Classify(err))
 	}
-	d, err := disk.Open(dev, disk.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("read snapshot %s: %w", id, err)
-	}
-	inv, err := a.readDisks(ctx, []*disk.Disk{d}, a.extractOptions(inventory.Agentless, id))
+	inv, err := a.readDisks(ctx, id, []reading.Disk{{}}, []reading.Device{dev})
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot %s: %w", id, err)
 	}

@@ -20,7 +20,7 @@ func (c *command) verbs() []*cobra.Command {
 		c.connectorCommand(), c.baseAccountCommand(), c.importCommand(), c.collectCommand(), c.tagCommand(), c.viewCommand(),
 		c.findingsCommand(), c.assetCommand(), c.coverageCommand(), c.gapsCommand(), c.reachCommand(),
 		c.serveCommand(), c.workerCommand(), c.jobCommand(), c.sweepCommand(), c.backupCommand(), c.restoreCommand(), c.resealCommand(), c.settingCommand(),
-		c.userCommand(), c.tokenCommand(), c.auditCommand(), c.versionCommand(),
+		c.userCommand(), c.tokenCommand(), c.auditCommand(), c.versionCommand(), c.readDisksCommand(),
 	}
 }
 
