@@ -193,9 +193,9 @@ func TestVolumes(t *testing.T) {
 	kinds := []kind{
 		{"root", `1 ext4 "root" read`, ext(rootUUID, "r", source)},
 		{"swap", `2 swap "swap" no files`, func(t testing.TB, i string) { run(t, "", "mkswap", i) }},
-		{"pv", `3 LVM2_member "pv" unsupported`, bytesAt(map[int64]string{512: "LABELONE", 512 + 24: "LVM2 001"})},
-		{"md12", `4 linux_raid_member "md12" unsupported`, bytesAt(map[int64]string{4096: "\xfc\x4e\x2b\xa9"})},
-		{"md10", `5 linux_raid_member "md10" unsupported`, bytesAt(map[int64]string{(8192 - 16) * 512: "\xfc\x4e\x2b\xa9"})},
+		{"pv", `3 LVM2_member "pv" corrupt`, bytesAt(map[int64]string{512: "LABELONE", 512 + 24: "LVM2 001"})},
+		{"md12", `4 linux_raid_member "md12" corrupt`, bytesAt(map[int64]string{4096: "\xfc\x4e\x2b\xa9\x01", 4096 + 144: "\x08"})},
+		{"magic", `5  "magic" unsupported`, bytesAt(map[int64]string{(8192 - 16) * 512: "\xfc\x4e\x2b\xa9"})},
 		{"luks", `6 crypto_LUKS "luks" unsupported`, bytesAt(map[int64]string{0: "LUKS\xba\xbe\x00\x02"})},
 		{"btrfs", `7 btrfs "btrfs" unsupported`, bytesAt(map[int64]string{0x10040: "_BHRfS_M"})},
 		{"ntfs", `8 ntfs "ntfs" corrupt`, bytesAt(map[int64]string{3: "NTFS    "})},

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ const maxFstab = 1 << 20
 type fstabLine struct {
 	spec, target, kind string
 	options            []string
+	from               string // the mount unit, "" for etc/fstab
 }
 
 // parseFstab reads the lines that name something to be mounted in the tree.
@@ -34,11 +36,23 @@ func parseFstab(text string) []fstabLine {
 		}
 		lines = append(lines, l)
 	}
-	// What lies deeper is mounted later, whatever the order of the lines.
+	return lines
+}
+
+// deepLast sorts lines so that what lies deeper is mounted later, whatever their order.
+func deepLast(lines []fstabLine) []fstabLine {
 	slices.SortStableFunc(lines, func(a, b fstabLine) int {
 		return strings.Count(strings.TrimSuffix(a.target, "/"), "/") - strings.Count(strings.TrimSuffix(b.target, "/"), "/")
 	})
 	return lines
+}
+
+// origin says where the line stands.
+func (l fstabLine) origin() string {
+	if l.from != "" {
+		return l.from
+	}
+	return "fstab"
 }
 
 // unescape turns the octal escapes of fstab(5), such as \040, into bytes.
@@ -71,6 +85,9 @@ var remote = []string{"9p", "afs", "ceph", "cifs", "efs", "fuse.s3fs", "fuse.ssh
 
 // match finds the volume that the first field of a line names.
 func match(disks []*Disk, spec string) (*Volume, error) {
+	if v := matchName(disks, strings.TrimPrefix(spec, "/dev/")); v != nil {
+		return v, nil
+	}
 	key, value, ok := strings.Cut(spec, "=")
 	value = strings.Trim(value, `"`)
 	if !ok {
@@ -94,10 +111,15 @@ func match(disks []*Disk, spec string) (*Volume, error) {
 
 // specKeys are the tags of fstab(5) and the folders of /dev/disk.
 var specKeys = map[string]func(*Volume) string{
-	"UUID":      func(v *Volume) string { return v.UUID },
-	"LABEL":     func(v *Volume) string { return v.Label },
-	"PARTUUID":  func(v *Volume) string { return v.PartUUID },
-	"PARTLABEL": func(v *Volume) string { return v.Name },
+	"UUID":     func(v *Volume) string { return v.UUID },
+	"LABEL":    func(v *Volume) string { return v.Label },
+	"PARTUUID": func(v *Volume) string { return v.PartUUID },
+	"PARTLABEL": func(v *Volume) string {
+		if v.PartUUID == "" {
+			return "" // a name of another kind
+		}
+		return v.Name
+	},
 }
 
 // unescapeUdev turns the \x20 of udev's links into bytes.
@@ -142,6 +164,9 @@ func unique(disks []*Disk, spec string, fits func(*Volume) bool) (*Volume, error
 // letters are compared; the order of NVMe disks is not that of the attachments,
 // so such a name is only believed if there is one disk.
 func matchDevice(disks []*Disk, spec string) (*Volume, error) {
+	if strings.HasPrefix(spec, "/dev/mapper/") {
+		return nil, fmt.Errorf("%q is on none of the disks: %w", spec, fs.ErrNotExist)
+	}
 	letter, number, ok := splitDevice(spec)
 	if !ok {
 		return nil, fmt.Errorf("%q names no partition of a disk: %w", spec, ErrUnsupported)
@@ -192,4 +217,58 @@ func splitDevice(name string) (letter string, number int, ok bool) {
 		return letter, 0, true
 	}
 	return "", 0, false
+}
+
+// matchName finds what is no partition of a disk: a logical volume, an array,
+// or a partition of an array. The kernel numbers arrays as it likes, so that
+// any number is believed if there is one array.
+func matchName(disks []*Disk, name string) *Volume {
+	var only *Disk
+	arrays := 0
+	for _, d := range disks {
+		if len(d.names) > 0 {
+			only = d
+			arrays++
+		}
+		for _, v := range d.Volumes {
+			if slices.Contains(v.names, name) {
+				return v
+			}
+		}
+	}
+	for _, d := range disks {
+		for _, array := range d.names {
+			if v := d.numbered(name, array); v != nil {
+				return v
+			}
+		}
+	}
+	if rest, ok := strings.CutPrefix(name, "md"); ok && arrays == 1 {
+		digits := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
+		return only.numbered(name, "md"+digits)
+	}
+	return nil
+}
+
+// numbered returns the volume of an array that a name means: md0 and md0p1,
+// md/data and md/data1, by-id/md-uuid-…-part1.
+func (d *Disk) numbered(name, array string) *Volume {
+	rest, ok := strings.CutPrefix(name, array)
+	if !ok {
+		return nil
+	}
+	number := 0
+	if rest != "" {
+		rest = strings.TrimPrefix(strings.TrimPrefix(rest, "-part"), "p")
+		var err error
+		if number, err = strconv.Atoi(rest); err != nil || number < 1 {
+			return nil
+		}
+	}
+	for _, v := range d.Volumes {
+		if v.Number == number {
+			return v
+		}
+	}
+	return nil
 }

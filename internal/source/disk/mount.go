@@ -22,10 +22,15 @@ type Root struct {
 	Mounts []MountPoint
 	// Unmounted is what is not in the tree, and why.
 	Unmounted []Unmounted
+	// Disks are those that Mount was given, and those that it assembled.
+	Disks []*Disk
+	// Notes say how the tree was put together, where there was a choice.
+	Notes []string
 
 	mu    sync.RWMutex
 	dirs  map[string]string // a name that was asked for → the folder it leads to
 	joins []join
+	crypt map[string]string // of etc/crypttab
 }
 
 // MountPoint is a volume in the tree.
@@ -53,16 +58,21 @@ type join struct {
 	vol  *Volume
 }
 
-// Mount finds the root file system among the volumes of a machine's disks, and
-// mounts the others as its etc/fstab says. A volume that nothing names, or that
+// Mount assembles arrays and volume groups (Assemble), finds the root file system among the volumes of a machine's disks, and
+// mounts the others as its etc/fstab, its mount units and the types of its GPT
+// partitions say. A volume that nothing names, or that
 // cannot be mounted, is listed in Unmounted. It returns ErrNoRoot if no volume
 // holds an operating system; the volumes can then still be read one by one.
 func Mount(disks ...*Disk) (*Root, error) {
-	root, others := findRoot(disks)
+	all := Assemble(disks...)
+	root, others, note := findRoot(all)
 	if root == nil {
-		return nil, ErrNoRoot
+		return nil, noRoot(all[len(disks):])
 	}
-	r := &Root{Volume: root, dirs: map[string]string{}, joins: []join{{".", root.FS, ".", root}}}
+	r := &Root{Volume: root, Disks: all, dirs: map[string]string{}, joins: []join{{".", root.FS, ".", root}}}
+	if note != "" {
+		r.Notes = append(r.Notes, note)
+	}
 	for _, v := range others {
 		r.Unmounted = append(r.Unmounted, Unmounted{Kind: v.Type, Volume: v, Err: errors.New("another root file system is used")})
 	}
@@ -70,62 +80,30 @@ func Mount(disks ...*Disk) (*Root, error) {
 	if err != nil {
 		r.Unmounted = append(r.Unmounted, Unmounted{Spec: "etc/fstab", Err: err})
 	}
-	for _, line := range parseFstab(text) {
-		if line.target != "/" {
-			r.mount(disks, line)
+	r.crypt = crypttab(readText(root.FS, "etc/crypttab"))
+	said := map[string]bool{}
+	for _, line := range deepLast(append(parseFstab(text), mountUnits(root.FS)...)) {
+		if line.target != "/" && !(line.from != "" && said[line.target]) { // a line of fstab stands before a unit of the same place
+			r.mount(all, line)
 		}
+		said[line.target] = true
 	}
-	r.listRest(disks)
+	r.mountDiscovered(said)
+	r.listRest(all)
 	return r, nil
 }
 
-// findRoot returns the volume that looks most like a root file system, and the
-// others that look like one as well.
-func findRoot(disks []*Disk) (root *Volume, others []*Volume) {
-	best := 0
-	for _, d := range disks {
+// noRoot is ErrNoRoot, with what is wrong with volumes that were assembled.
+func noRoot(assembled []*Disk) error {
+	err := ErrNoRoot
+	for _, d := range assembled {
 		for _, v := range d.Volumes {
-			if v.FS == nil {
-				continue
+			if v.Err != nil && !errors.Is(v.Err, ErrNoFiles) {
+				err = fmt.Errorf("%w; %w", err, v.Err)
 			}
-			score := rootScore(disks, v)
-			if score < 2 {
-				continue
-			}
-			if score > best {
-				if root != nil {
-					others = append(others, root)
-				}
-				best, root = score, v
-				continue
-			}
-			others = append(others, v)
 		}
 	}
-	return root, others
-}
-
-// rootScore counts what a root file system holds; 2 is the least that counts.
-func rootScore(disks []*Disk, v *Volume) int {
-	score := 0
-	for name, worth := range map[string]int{
-		"etc/os-release": 4, "usr/lib/os-release": 4, "etc/passwd": 2, "etc/fstab": 1,
-		"sbin/init": 1, "usr/sbin/init": 1, "bin": 1, "etc/alpine-release": 2, "etc/system-release": 2, "etc/debian_version": 2,
-		"Windows/System32/config/SOFTWARE": 4, "System/Library/CoreServices/SystemVersion.plist": 4,
-	} {
-		if _, err := v.FS.Lstat(name); err == nil {
-			score += worth
-		}
-	}
-	for _, line := range parseFstab(readText(v.FS, "etc/fstab")) {
-		if line.target != "/" {
-			continue
-		}
-		if named, err := match(disks, line.spec); err == nil && named == v {
-			score += 4
-		}
-	}
-	return score
+	return err
 }
 
 // readText reads a small file, or "" if there is none.
@@ -190,17 +168,53 @@ func (r *Root) mount(disks []*Disk, line fstabLine) {
 		r.join(join{place, from.fs, sub, from.vol}, source)
 		return
 	}
-	v, err := match(disks, line.spec)
-	switch {
-	case err != nil:
+	v, err := r.match(disks, line.spec)
+	if err != nil {
 		refuse(nil, err)
-	case v.FS == nil:
-		refuse(v, v.Err)
-	case line.has("noauto"):
-		refuse(v, errors.New("fstab says noauto"))
-	default:
-		r.join(join{place, v.FS, ".", v}, "")
+		return
 	}
+	if v.FS == nil {
+		refuse(v, v.Err)
+		return
+	}
+	if line.has("noauto") {
+		refuse(v, fmt.Errorf("%s says noauto", line.origin()))
+		return
+	}
+	fsys, err := v.tree(line.options)
+	if err != nil {
+		refuse(v, err)
+		return
+	}
+	r.join(join{place, fsys, ".", v}, "")
+}
+
+// match finds the volume that a line names; what crypttab names is the
+// encrypted volume below it.
+func (r *Root) match(disks []*Disk, spec string) (*Volume, error) {
+	v, err := match(disks, spec)
+	if name, ok := strings.CutPrefix(spec, "/dev/mapper/"); ok && err != nil && r.crypt[name] != "" {
+		return match(disks, r.crypt[name])
+	}
+	return v, err
+}
+
+// subvolumed is an FS of several trees, such as btrfs.
+type subvolumed interface {
+	// Subvolume opens the tree that mount options choose ("subvol=@home", "subvolid=257"), or the default one.
+	Subvolume(options []string) (FS, error)
+}
+
+// tree returns the tree of a volume's file system that mount options choose.
+func (v *Volume) tree(options []string) (FS, error) {
+	chosen := slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "subvol") })
+	if s, ok := v.FS.(subvolumed); ok {
+		return s.Subvolume(options)
+	}
+	if chosen {
+		return nil, fmt.Errorf("%s has no subvolumes: %w", v.Type, ErrUnsupported)
+	}
+	return v.FS, nil
 }
 
 // join puts a file system at its place.

@@ -31,7 +31,7 @@ func serverDisk(t testing.TB, fstab string) *disk.Disk {
 		part{10240, 8192, `, name="var"`, ext(varUUID, "var vol", v)},
 		part{18432, 8192, `, name="root"`, ext(rootUUID, "", root)},
 		part{26624, 8192, `, name="usr"`, ext("44444444-4444-4444-8444-444444444444", "usr", usr)},
-		part{34816, 4096, `, name="raw"`, bytesAt(map[int64]string{0: "LUKS\xba\xbe\x00\x01", 168: "55555555-5555-4555-8555-555555555555\x00"})},
+		part{34816, 4096, `, name="raw"`, bytesAt(map[int64]string{0: "LUKS\xba\xbe\x00\x01aes", 40: "xts-plain64", 168: "55555555-5555-4555-8555-555555555555\x00"})},
 	), disk.Options{Name: "/dev/xvda"})
 }
 
@@ -100,7 +100,7 @@ tmpfs /tmp tmpfs defaults 0 0
 		`my data: "UUID=66666666-6666-4666-8666-666666666666" is on none of the disks: file does not exist`,
 		`nfs: lies on another machine: not supported`,
 		`srv/data: mount point: file does not exist`,
-		`: crypto_LUKS: not supported`,
+		`: crypto_LUKS: encrypted with LUKS version 1, cipher "aes-xts-plain64", UUID 55555555-5555-4555-8555-555555555555: not supported`,
 	}
 	if diff := cmp.Diff(wantNot, unmounted); diff != "" {
 		t.Errorf("unmounted: want -, got +:\n%s", diff)
@@ -147,9 +147,9 @@ LABEL=HOME /home ext4 noauto 0 2
 		got[name] = u.Err.Error()
 	}
 	want := map[string]string{
-		"var raw":   "crypto_LUKS: not supported",
+		"var raw":   `crypto_LUKS: encrypted with LUKS version 1, cipher "aes-xts-plain64", UUID 55555555-5555-4555-8555-555555555555: not supported`,
 		"home home": "fstab says noauto",
-		"srv":       `"/dev/mapper/vg-lv" names no partition of a disk: not supported`,
+		"srv":       `"/dev/mapper/vg-lv" is on none of the disks: file does not exist`,
 		" var":      "no line of etc/fstab names it",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

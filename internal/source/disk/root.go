@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"hinomi/internal/source/disk/volume"
@@ -16,9 +17,17 @@ var errNotDir = errors.New("not a directory")
 const cachedDirs = 32_768
 
 // Info describes the root file system; its notes and gaps are those of all that
-// is mounted.
+// is mounted, and of the arrays and volume groups.
 func (r *Root) Info() Info {
 	info := r.Volume.FS.Info()
+	info.Notes = append(slices.Clone(info.Notes), r.Notes...)
+	info.Gaps = slices.Clone(info.Gaps)
+	for _, d := range r.Disks {
+		if d.assembled { // made by Assemble, so that no caller knows of it
+			info.Notes = append(info.Notes, d.Notes...)
+			info.Gaps = append(info.Gaps, d.Gaps...)
+		}
+	}
 	seen := map[*Volume]bool{r.Volume: true}
 	for _, m := range r.Mounts {
 		if seen[m.Volume] {

@@ -24,6 +24,8 @@ type Array struct {
 	Err    error
 	// Notes are facts about the read, such as a member that was not used.
 	Notes []string
+	// Members are those that were found, used or not.
+	Members []*Member
 }
 
 // Assemble makes arrays of all the members that a machine's disks hold, in the
@@ -50,7 +52,7 @@ func assemble(members []*Member) *Array {
 		return cmp.Or(cmp.Compare(b.Events, a.Events), cmp.Compare(a.role, b.role))
 	})
 	newest := members[0]
-	a := &Array{UUID: colons(newest.UUID), Level: levelName(newest.level), Names: newest.names()}
+	a := &Array{UUID: colons(newest.UUID), Level: levelName(newest.level), Names: newest.names(), Members: members}
 	switch {
 	case newest.reshaping:
 		a.Err = fmt.Errorf("a reshape is under way: %w", volume.ErrUnsupported)

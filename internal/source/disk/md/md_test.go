@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,29 +27,40 @@ type memory struct{ *bytes.Reader }
 
 func inMemory(b []byte) volume.Device { return memory{bytes.NewReader(b)} }
 
-// disks reads the disks that Linux wrote, by name (testdata/README.md).
+// disks returns the disks that Linux wrote, by name (testdata/README.md). They
+// must not be changed.
 func disks(t testing.TB) map[string][]byte {
 	t.Helper()
-	f, err := os.Open("testdata/arrays.tar.gz")
+	all, err := unpacked()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return all
+}
+
+var unpacked = sync.OnceValues(unpack)
+
+func unpack() (map[string][]byte, error) {
+	f, err := os.Open("testdata/arrays.tar.gz")
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = f.Close() }()
 	packed, err := gzip.NewReader(f)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	out := map[string][]byte{}
 	for r := tar.NewReader(packed); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return out
+			return out, nil
 		}
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if out[h.Name], err = io.ReadAll(r); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
 }

@@ -165,7 +165,7 @@ func readEntries(dev volume.Device, sector int64, h gptHeader) (Table, error) {
 		if kind == "00000000-0000-0000-0000-000000000000" {
 			continue
 		}
-		p := Partition{Number: i + 1, Name: utf16Name(e[56:128]), Type: kind, UUID: guid(e[16:32])}
+		p := Partition{Number: i + 1, Name: utf16Name(e[56:128]), Type: kind, UUID: guid(e[16:32]), Attributes: le.Uint64(e[48:])}
 		first, last := le.Uint64(e[32:]), le.Uint64(e[40:])
 		if last < first || last >= limit {
 			p.Fault = fmt.Sprintf("runs from sector %d to %d", first, last)

@@ -42,6 +42,8 @@ type Partition struct {
 	// UUID is what Linux calls PARTUUID: the unique GUID in lower case, or for
 	// an MBR the disk signature, a hyphen and the number as two hex digits.
 	UUID string
+	// Attributes are the flags of a GPT entry (UEFI 2.10, table 5.8); 0 in an MBR.
+	Attributes uint64
 	// Fault says why the entry cannot be believed; "" if it can.
 	Fault string
 }

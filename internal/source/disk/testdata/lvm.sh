@@ -51,7 +51,7 @@ fill $m-origin origin2 12000; want $m-origin origin
 want $m-snap snap
 create -l 4 -n cached vg-one
 fill $m-cached cached 12000
-create -y --type cache-pool -l 8 --poolmetadatasize 8M -n cachepool vg-one
+lvm lvcreate -y -q --type cache-pool -l 8 --poolmetadatasize 8M -n cachepool vg-one
 lvm lvconvert -q -y --type cache --cachepool cachepool --cachemode writethrough vg-one/cached
 want $m-cached cached
 lvm lvcreate -y -q --type zero -l 2 -n zeros vg-one
