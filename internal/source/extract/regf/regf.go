@@ -152,10 +152,10 @@ func (h *Hive) read(p []byte, off int64) error {
 		if err != nil {
 			return err
 		}
-		n := copy(p, block[off%cacheSize:])
-		if n == 0 {
-			return io.ErrUnexpectedEOF
+		if off%cacheSize >= int64(len(block)) {
+			return fmt.Errorf("the file ends before byte %d of its cells: %w", off, ErrCorrupt)
 		}
+		n := copy(p, block[off%cacheSize:])
 		p, off = p[n:], off+int64(n)
 	}
 	return nil
