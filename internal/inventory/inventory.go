@@ -18,11 +18,12 @@ type Inventory struct {
 	Kernel   Kernel    `json:"kernel,omitzero"`
 	Repos    []Repo    `json:"repositories,omitempty"` // enabled package repositories and extras
 	Method   Method    `json:"method"`
-	Covered  []string  `json:"covered"`          // path roots that were walked; "/" is all
-	Gaps     []Gap     `json:"gaps,omitempty"`   // what was there but could not be read
-	ReadAt   time.Time `json:"readAt,omitzero"`  // when the evidence was taken (snapshot time), not part of the hash
-	Source   string    `json:"source,omitempty"` // what was read: a path, snap-…, an instance; not part of the hash
-	Notes    []string  `json:"notes,omitempty"`  // e.g. "journal replayed: 12 transactions"; not part of the hash
+	Covered  []string  `json:"covered"`           // path roots that were walked; "/" is all
+	Gaps     []Gap     `json:"gaps,omitempty"`    // what was there but could not be read
+	ReadAt   time.Time `json:"readAt,omitzero"`   // when the evidence was taken (snapshot time), not part of the hash
+	Source   string    `json:"source,omitempty"`  // what was read: a path, snap-…, an instance; not part of the hash
+	Secrets  []Secret  `json:"secrets,omitempty"` // keys and tokens that lie about; only where they were looked for
+	Notes    []string  `json:"notes,omitempty"`   // e.g. "journal replayed: 12 transactions"; not part of the hash
 }
 
 // Method says how an inventory was taken. Results of different methods differ: they see different paths.
@@ -114,7 +115,7 @@ type Package struct {
 	Module        string    `json:"module,omitempty"`        // rpm MODULARITYLABEL
 	Vendor        string    `json:"vendor,omitempty"`
 	Repository    string    `json:"repository,omitempty"` // the repository, channel or tap that it came from, where the package manager remembers
-	Status        string    `json:"status,omitempty"` // dpkg status where it is not "install ok installed"
+	Status        string    `json:"status,omitempty"`     // dpkg status where it is not "install ok installed"
 	PURL          string    `json:"purl,omitempty"`
 	Location      string    `json:"location"`          // path inside the host's file system, "/"-rooted
 	FoundBy       string    `json:"foundBy"`           // extractor: dpkg, rpm, apk, python, node, go-binary, java-archive …
@@ -178,6 +179,9 @@ func (inv *Inventory) Sort() {
 	slices.SortFunc(inv.Gaps, func(a, b Gap) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.FoundBy, b.FoundBy), cmp.Compare(a.Reason, b.Reason))
 	})
+	slices.SortFunc(inv.Secrets, func(a, b Secret) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Fingerprint, b.Fingerprint))
+	})
 	slices.Sort(inv.Covered)
 }
 
@@ -195,6 +199,7 @@ func (inv *Inventory) Hash() string {
 	c.Repos = slices.Clone(inv.Repos)
 	c.Gaps = slices.Clone(inv.Gaps)
 	c.Covered = slices.Clone(inv.Covered)
+	c.Secrets = slices.Clone(inv.Secrets)
 	c.Sort()
 	c.ReadAt, c.Source, c.Notes = time.Time{}, "", nil
 	h := sha256.New()

@@ -15,6 +15,7 @@ import (
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/extract/host"
 	"hinomi/internal/source/extract/jar"
+	"hinomi/internal/source/extract/secret"
 )
 
 // The defaults of Options.
@@ -37,6 +38,8 @@ type Options struct {
 	OnProgress    func(int, string) // called once a folder, from one goroutine, with the files seen so far and the folder
 	Workers       int               // files read at once; 0: the processors, at most 4. The file system must be safe for that, or give 1.
 	SkipLockFiles bool              // each lock file that is met becomes a gap; by default they are read
+	Secrets       bool              // look for private keys and tokens too
+	SecretSalt    []byte            // of this installation: makes the fingerprints of tokens its own; nil: tokens have none
 	RunningKernel string            // uname -r of a live host; "": concluded from the boot configuration
 }
 
@@ -122,15 +125,39 @@ type run struct {
 
 	folders, files int64 // written by the walking goroutine only
 
-	mu        sync.Mutex
-	inv       *inventory.Inventory
-	found     map[string]int
-	lostPkgs  int
-	lostGaps  int
-	databases []string // package databases that were read, by path
+	mu          sync.Mutex
+	inv         *inventory.Inventory
+	found       map[string]int
+	lostPkgs    int
+	lostGaps    int
+	lostSecrets int
+	databases   []string // package databases that were read, by path
 }
 
-func (r *run) extractors() []Extractor { return extractors() }
+// extractors lists those that the options ask for.
+func (r *run) extractors() []Extractor {
+	list := extractors()
+	if r.opts.Secrets {
+		for _, x := range secret.Extractors(r.opts.SecretSalt, insidePackage, r.secret) {
+			list = append([]Extractor{ofFile(x)}, list...)
+		}
+	}
+	return list
+}
+
+// maxSecrets bounds what is kept: more than that on one host are not looked at one by one.
+const maxSecrets = 10_000
+
+// secret keeps where a secret lies, never the secret.
+func (r *run) secret(s inventory.Secret) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.inv.Secrets) >= maxSecrets {
+		r.lostSecrets++
+		return
+	}
+	r.inv.Secrets = append(r.inv.Secrets, s)
+}
 
 // guard runs fn and makes a gap of its error, or of its panic: libraries that read outside bytes have faults too.
 func (r *run) guard(id, path string, fn func() error) {

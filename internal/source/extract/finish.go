@@ -36,11 +36,15 @@ func (r *run) finish() {
 	if r.lostPkgs > 0 {
 		r.gap("/", "", fmt.Sprintf("%d packages more than the %d that an inventory holds", r.lostPkgs, maxPackages))
 	}
+	if r.lostSecrets > 0 {
+		r.gap("/", "secret", fmt.Sprintf("%d secrets more than the %d that an inventory holds", r.lostSecrets, maxSecrets))
+	}
 	if r.lostGaps > 0 {
 		inv.Gaps = append(inv.Gaps, inventory.Gap{Path: "/", Reason: fmt.Sprintf("%d gaps more than the %d that are listed", r.lostGaps, maxGaps)})
 	}
 	inv.Sort()
 	inv.Packages = slices.Compact(inv.Packages)
+	inv.Secrets = slices.Compact(inv.Secrets)
 	inv.Repos = slices.Compact(inv.Repos)
 	inv.Gaps = slices.Compact(inv.Gaps)
 	inv.Covered = slices.Compact(inv.Covered)

@@ -51,7 +51,7 @@ func (r *run) walk(ctx context.Context) error {
 			}
 		})
 	}
-	w := &walker{run: r, jobs: jobs, mounts: mount.Read(r.host.FS()), seen: map[mount.Identity]struct{}{}, index: newIndex(extractors())}
+	w := &walker{run: r, jobs: jobs, mounts: mount.Read(r.host.FS()), seen: map[mount.Identity]struct{}{}, index: newIndex(r.extractors())}
 	var err error
 	for _, root := range w.cover() {
 		if err = w.folder(ctx, root, strings.Count(root, "/")); err != nil {

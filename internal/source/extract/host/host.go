@@ -134,7 +134,7 @@ func (h *Host) OpenExact(name string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	file := &File{Name: name, Size: info.Size(), host: h, file: f}
+	file := &File{Name: name, Size: info.Size(), Mode: info.Mode(), host: h, file: f}
 	if at, ok := f.(io.ReaderAt); ok {
 		file.at = at
 		return file, nil
@@ -173,6 +173,7 @@ func (h *Host) ReadFile(name string, limit int64) ([]byte, error) {
 type File struct {
 	Name string // for fs.FS
 	Size int64
+	Mode fs.FileMode
 
 	host *Host
 	file fs.File
