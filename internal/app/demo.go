@@ -30,11 +30,13 @@ type exampleDisk struct {
 
 // Demonstrated is the outcome of running the line on the example.
 type Demonstrated struct {
-	Feeds    feed.Report
-	World    Imported
-	Disks    []DiskScan
-	Findings []store.FindingCount
-	Coverage []store.CoverageCount
+	Feeds feed.Report
+	// Advisories is how many documents there are to match with.
+	Advisories int
+	World      Imported
+	Disks      []DiskScan
+	Findings   []store.FindingCount
+	Coverage   []store.CoverageCount
 }
 
 // DiskScan is one of the example's disks, scanned.
@@ -55,6 +57,12 @@ func (a *App) Demonstrate(ctx context.Context, dir string) (Demonstrated, error)
 	if out.Feeds, err = a.ImportFeeds(ctx, by, filepath.Join(dir, "feeds"), FeedOptions{}); err != nil {
 		return out, err
 	}
+	db, release, err := a.lib().use()
+	if err != nil {
+		return out, err
+	}
+	out.Advisories = db.Meta().Documents
+	release()
 	if out.World, err = a.ImportDump(ctx, by, filepath.Join(dir, "organisation"), dump.Options{}); err != nil {
 		return out, err
 	}
