@@ -1,5 +1,6 @@
-// Package ebs reads an EBS snapshot through the EBS direct APIs as a run of bytes: only the blocks that are asked for are fetched,
-// each is verified, and a bounded number is kept. Nothing is written and no volume is made.
+// Package ebs reads an EBS snapshot through the EBS direct APIs as a run of bytes: only the blocks that are asked for are fetched, many at a
+// time, each is verified, and a bounded number is kept so that none is fetched twice. With the pages that an earlier scan kept and the list of
+// the blocks that changed since, only changed blocks are fetched. Nothing is written to the account and no volume is made.
 package ebs
 
 import (
@@ -13,11 +14,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/singleflight"
+
+	"hinomi/internal/source/disk/ebs/kept"
 )
 
 // BlockSize is the size of a snapshot's blocks in bytes (EBS direct API reference, ListSnapshotBlocks: always 524,288).
-const BlockSize = 512 << 10
+const BlockSize = kept.BlockSize
 
 // API is the part of the EBS direct APIs that reading needs; *ebs.Client is one.
 type API interface {
@@ -25,55 +27,99 @@ type API interface {
 	GetSnapshotBlock(context.Context, *ebs.GetSnapshotBlockInput, ...func(*ebs.Options)) (*ebs.GetSnapshotBlockOutput, error)
 }
 
+// The defaults of Options.
+const (
+	DefaultCacheBytes = 128 << 20
+	DefaultParallel   = 32
+)
+
 // Options bound the work.
 type Options struct {
-	CacheBytes int64                // kept blocks; 64 MiB if 0
-	Parallel   int                  // requests in flight for one read; 16 if 0
+	CacheBytes int64                // memory for blocks, compressed or not; DefaultCacheBytes if 0
+	Parallel   int                  // requests in flight, each of which takes memory for a block; DefaultParallel if 0
 	Now        func() time.Time     // for the expiry of tokens
 	Call       []func(*ebs.Options) // region and credentials of each call
+	// Baseline is what an earlier scan of the same volume kept; nil: everything comes from the snapshot.
+	Baseline *Baseline
+	// Record is given the pages that are read, for the next scan; Device.Record ends that. nil: nothing is recorded.
+	Record *kept.Writer
+}
+
+// Baseline is an earlier scan's pages and what has changed since. Where a page was kept and its block has not changed, it is not fetched.
+type Baseline struct {
+	Kept    *kept.File
+	Changes *Changes // from Kept's snapshot to the one that is opened
 }
 
 // Counters say what reading cost.
 type Counters struct {
-	Lists  int64 // ListSnapshotBlocks requests
-	Blocks int64 // GetSnapshotBlock requests
-	Bytes  int64 // received in blocks
+	Lists     int64 // ListSnapshotBlocks requests
+	Blocks    int64 // GetSnapshotBlock requests
+	Bytes     int64 // received in blocks
+	Again     int64 // blocks among them that had been fetched before, and were given up for lack of memory
+	FromKept  int64 // blocks of which pages came from the baseline instead
+	HeldBytes int64 // of blocks, at most at any time
 }
 
 // Device is one snapshot. It is safe for concurrent use.
 type Device struct {
-	fetch    func(index int64) ([]byte, error)
+	source   *source
 	size     int64
 	parallel int
-	cache    *blockCache
-	flight   singleflight.Group
-	lists    atomic.Int64
-	blocks   atomic.Int64
-	bytes    atomic.Int64
+	baseline *Baseline
+	record   *kept.Writer
+	hold     *hold
+	fetch    func(index int64) ([]byte, error)
+	inFlight chan struct{} // one for each request that may run
+	hints    chan struct{} // one for each block that may be fetched on a hint
+	ahead    sync.WaitGroup
+
+	lists, blocks, bytes, again, fromKept atomic.Int64
+
+	mu      sync.Mutex
+	fetched map[int64]struct{}
+	note    string // why the baseline is of no use any more
 }
 
 // ErrBlock marks a block that did not arrive as it was stored: wrong length or wrong checksum.
 var ErrBlock = errors.New("snapshot block damaged in transit")
 
-// Open asks for the first page of a snapshot's blocks, which also tells its size. ctx bounds the whole life of the device.
+// Open opens a snapshot for reading. Without a baseline it asks for the first page of the snapshot's blocks, which also tells its size. ctx
+// bounds the whole life of the device. A baseline that is of another volume, snapshot or size is ErrBaseline.
 func Open(ctx context.Context, api API, snapshotID string, opts Options) (*Device, error) {
 	if opts.CacheBytes == 0 {
-		opts.CacheBytes = 64 << 20
+		opts.CacheBytes = DefaultCacheBytes
 	}
-	if opts.Parallel == 0 {
-		opts.Parallel = 16
+	if opts.Parallel <= 0 {
+		opts.Parallel = DefaultParallel
 	}
 	if opts.Now == nil {
 		return nil, errors.New("open snapshot: no clock given")
 	}
-	d := &Device{parallel: opts.Parallel, cache: newBlockCache(int(max(opts.CacheBytes/BlockSize, 4)))}
-	src := &source{api: api, snapshot: snapshotID, opts: opts, device: d}
-	gib, err := src.start(ctx)
+	held, err := newHold(opts.CacheBytes)
 	if err != nil {
+		return nil, err
+	}
+	d := &Device{
+		parallel: opts.Parallel, hold: held, baseline: opts.Baseline, record: opts.Record, fetched: map[int64]struct{}{},
+		inFlight: make(chan struct{}, opts.Parallel), hints: make(chan struct{}, opts.Parallel),
+	}
+	if d.record != nil {
+		held.record = d.record.Put
+	}
+	d.source = &source{api: api, snapshot: snapshotID, opts: opts, device: d}
+	if d.size, err = d.source.open(ctx, opts.Baseline); err != nil {
 		return nil, fmt.Errorf("open snapshot %s: %w", snapshotID, err)
 	}
-	d.size = gib << 30
-	d.fetch = func(index int64) ([]byte, error) { return src.block(ctx, index) }
+	d.fetch = func(index int64) ([]byte, error) {
+		select {
+		case d.inFlight <- struct{}{}:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("get block %d of %s: %w", index, snapshotID, context.Cause(ctx))
+		}
+		defer func() { <-d.inFlight }()
+		return d.source.block(ctx, index)
+	}
 	return d, nil
 }
 
@@ -82,7 +128,36 @@ func (d *Device) Size() int64 { return d.size }
 
 // Counters returns what reading has cost so far.
 func (d *Device) Counters() Counters {
-	return Counters{Lists: d.lists.Load(), Blocks: d.blocks.Load(), Bytes: d.bytes.Load()}
+	d.hold.mu.Lock()
+	most := int64(d.hold.most)
+	d.hold.mu.Unlock()
+	return Counters{
+		Lists: d.lists.Load(), Blocks: d.blocks.Load(), Bytes: d.bytes.Load(), Again: d.again.Load(), FromKept: d.fromKept.Load(), HeldBytes: most,
+	}
+}
+
+// Notes say what of the baseline could not be used, and why; nothing is missing by it but speed.
+func (d *Device) Notes() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.note == "" {
+		return nil
+	}
+	return []string{d.note}
+}
+
+// Close waits for what is being fetched on a hint. End the context of Open before, or it takes as long as that takes.
+func (d *Device) Close() error {
+	d.ahead.Wait()
+	return nil
+}
+
+// Record gives the pages that were read, and are still held, to the writer of Options. Nothing may be read meanwhile or afterwards.
+func (d *Device) Record() {
+	d.ahead.Wait()
+	if d.record != nil {
+		d.hold.each(d.record.Put)
+	}
 }
 
 // ReadAt reads len(p) bytes at off. Blocks that the snapshot does not hold were never written and read as zeros.
@@ -103,25 +178,18 @@ func (d *Device) ReadAt(p []byte, off int64) (int, error) {
 	}
 	first, last := off/BlockSize, (off+int64(len(p))-1)/BlockSize
 	if first == last {
-		b, err := d.block(first)
-		if err != nil {
+		if err := d.copy(p, first, int(off-first*BlockSize)); err != nil {
 			return 0, err
 		}
-		copyBlock(p, b, off-first*BlockSize)
 		return len(p), end
 	}
 	var g errgroup.Group
 	g.SetLimit(d.parallel)
 	for i := first; i <= last; i++ {
 		g.Go(func() error {
-			b, err := d.block(i)
-			if err != nil {
-				return err
-			}
 			from := max(off, i*BlockSize)
 			to := min(off+int64(len(p)), (i+1)*BlockSize)
-			copyBlock(p[from-off:to-off], b, from-i*BlockSize)
-			return nil
+			return d.copy(p[from-off:to-off], i, int(from-i*BlockSize))
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -130,78 +198,113 @@ func (d *Device) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), end
 }
 
-// copyBlock copies from a block; nil stands for a block of zeros.
-func copyBlock(p, block []byte, from int64) {
-	if block == nil {
-		clear(p)
+// Prefetch implements volume.Prefetcher. As many blocks as may be in flight are fetched on such a hint at a time; what is above is forgotten.
+func (d *Device) Prefetch(off, length int64) {
+	if off < 0 || length <= 0 || off >= d.size {
 		return
 	}
-	copy(p, block[from:])
+	end := off + min(length, d.size-off)
+	for i := off / BlockSize; i <= (end-1)/BlockSize; i++ {
+		from, to := max(off, i*BlockSize), min(end, (i+1)*BlockSize)
+		pages := kept.Span(int(from-i*BlockSize), int(to-from))
+		if d.hold.has(i, pages) {
+			continue
+		}
+		select {
+		case d.hints <- struct{}{}:
+		default:
+			return
+		}
+		d.ahead.Go(func() {
+			defer func() { <-d.hints }()
+			_, _ = d.block(i, pages, false) // whoever reads it is told what is wrong
+		})
+	}
 }
 
-// block returns one block, from the cache or by one request however many wait for it.
-func (d *Device) block(index int64) ([]byte, error) {
-	if b, ok := d.cache.get(index); ok {
-		return b, nil
-	}
-	v, err, _ := d.flight.Do(fmt.Sprint(index), func() (any, error) {
-		if b, ok := d.cache.get(index); ok {
-			return b, nil
-		}
-		b, err := d.fetch(index)
-		if err == nil {
-			d.cache.put(index, b)
-		}
-		return b, err
-	})
+// copy copies from a block.
+func (d *Device) copy(p []byte, index int64, from int) error {
+	data, err := d.block(index, kept.Span(from, len(p)), true)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b, _ := v.([]byte)
-	return b, nil
-}
-
-// blockCache keeps the blocks used last. Blocks of zeros are kept as nil and weigh nothing, but count.
-type blockCache struct {
-	mu    sync.Mutex
-	limit int
-	clock int64
-	rows  map[int64]*cachedBlock
-}
-
-type cachedBlock struct {
-	data []byte
-	used int64
-}
-
-func newBlockCache(limit int) *blockCache {
-	return &blockCache{limit: limit, rows: map[int64]*cachedBlock{}}
-}
-
-func (c *blockCache) get(index int64) ([]byte, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r, ok := c.rows[index]
-	if !ok {
-		return nil, false
+	if data == nil {
+		clear(p)
+		return nil
 	}
-	c.clock++
-	r.used = c.clock
-	return r.data, true
+	copy(p, data[from:])
+	return nil
 }
 
-func (c *blockCache) put(index int64, data []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.rows) >= c.limit {
-		oldest, at := int64(-1), int64(0)
-		for i, r := range c.rows { // a few hundred rows at most: a scan costs far less than the request that led here
-			if oldest < 0 || r.used < at {
-				oldest, at = i, r.used
-			}
+// block returns a block in which the pages asked for are right: from memory, from the baseline, or by one request however many wait for it.
+// nil is a block of zeros.
+func (d *Device) block(index int64, pages kept.Pages, look bool) ([]byte, error) {
+	for {
+		f := d.hold.want(index, pages, look)
+		if f.wait != nil {
+			<-f.wait
+			continue
 		}
-		delete(c.rows, oldest)
+		if f.slot == nil {
+			return f.data, nil
+		}
+		data, valid, err := d.get(f.slot, pages)
+		if err != nil {
+			d.hold.fail(f.slot)
+			return nil, err
+		}
+		touched := kept.Pages{}
+		if look {
+			touched = pages
+		}
+		d.hold.fill(f.slot, data, valid, touched)
+		return data, nil
 	}
-	c.clock++
-	c.rows[index] = &cachedBlock{data, c.clock}
+}
+
+// get finds pages of a block outside of what is held as it is.
+func (d *Device) get(s *slot, pages kept.Pages) (data []byte, valid kept.Pages, err error) {
+	if tier, packed, valid := d.hold.stored(s, pages); packed != nil {
+		if data := d.hold.unpack(tier, packed, valid); data != nil {
+			return data, valid, nil
+		}
+	}
+	if data, valid := d.fromBaseline(s.index, pages); data != nil {
+		return data, valid, nil
+	}
+	d.mu.Lock()
+	if _, had := d.fetched[s.index]; had {
+		d.again.Add(1)
+	}
+	d.mu.Unlock()
+	data, err = d.fetch(s.index)
+	if err != nil {
+		return nil, valid, err
+	}
+	if data != nil {
+		d.mu.Lock()
+		d.fetched[s.index] = struct{}{}
+		d.mu.Unlock()
+	}
+	return data, kept.All(), nil
+}
+
+// fromBaseline returns a block of which the pages asked for were kept and have not changed; nil if they were not.
+func (d *Device) fromBaseline(index int64, pages kept.Pages) ([]byte, kept.Pages) {
+	b := d.baseline
+	if b == nil || b.Changes.Has(index) || !b.Kept.Known(index).Holds(pages) {
+		return nil, kept.Pages{}
+	}
+	data := make([]byte, BlockSize)
+	valid, err := b.Kept.Load(index, data)
+	if err != nil || !valid.Holds(pages) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.note == "" && err != nil {
+			d.note = fmt.Sprintf("the pages kept of the last scan are not all used: %v", err)
+		}
+		return nil, kept.Pages{}
+	}
+	d.fromKept.Add(1)
+	return data, valid
 }

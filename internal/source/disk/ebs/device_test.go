@@ -173,41 +173,52 @@ func TestReadAtAnywhere(t *testing.T) {
 	}
 }
 
-// TestCache keeps a bounded number of blocks, the ones used last, and asks for none that it keeps.
-func TestCache(t *testing.T) {
-	v := newVolume(t, awstest.Options{}, 10*block, 0, 1, 2, 3, 4, 5)
+// TestHold asks for a block once however many want it, keeps blocks that are used no more compressed, of those used longest ago the pages that
+// were read, and all that within its bound. Two blocks fit in as they are, two more compressed if they cannot be made smaller.
+func TestHold(t *testing.T) {
+	v := newVolume(t, awstest.Options{}, 40*block)
+	rnd := rand.NewChaCha8([32]byte{2})
+	for n := range int64(12) { // of noise, which nothing makes smaller
+		b := make([]byte, block)
+		_, _ = rnd.Read(b)
+		if _, err := v.image.WriteAt(b, n*block); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.snapshot, _ = v.SeedSnapshot(v.Account(1), region, v.image.Name())
 	d := v.open(t, ebs.Options{CacheBytes: 4 * block})
-	touch := func(n int64) {
+	touch := func(n, off int64) {
 		t.Helper()
-		if err := v.same(d, n*block+10, 100); err != nil {
+		if err := v.same(d, n*block+off, 100); err != nil {
 			t.Error(err)
+		}
+	}
+	want := func(blocks, again int64, what string) {
+		t.Helper()
+		if c := d.Counters(); c.Blocks != blocks || c.Again != again || int64(v.BlockStats().Gets) != blocks {
+			t.Errorf("%s: got %+v, want %d requests, %d of them again", what, c, blocks, again)
 		}
 	}
 	var wg sync.WaitGroup
 	for range 20 {
-		wg.Go(func() { touch(0) })
+		wg.Go(func() { touch(0, 0) })
 	}
 	wg.Wait()
-	if got := d.Counters().Blocks; got != 1 {
-		t.Errorf("got %d requests by 20 readers of one block, want 1", got)
+	want(1, 0, "20 readers of one block")
+	for n := range int64(12) {
+		touch(n, 10)
 	}
-	for _, n := range []int64{1, 2, 3, 0, 1, 2, 3} {
-		touch(n)
+	want(12, 0, "every block")
+	for n := range int64(12) {
+		touch(n, 3000)
 	}
-	if got := d.Counters().Blocks; got != 4 {
-		t.Errorf("got %d requests for four blocks that are kept, want 4", got)
-	}
-	touch(0)
-	touch(4) // pushes 1 out, which was used longest ago
-	for _, n := range []int64{0, 2, 3, 4} {
-		touch(n)
-	}
-	if got := d.Counters().Blocks; got != 5 {
-		t.Errorf("got %d requests, want 5", got)
-	}
-	touch(1)
-	if got := d.Counters().Blocks; got != 6 {
-		t.Errorf("got %d requests, want the block that was pushed out fetched again", got)
+	want(12, 0, "the same page of every block")
+	touch(11, 90_000)
+	want(12, 0, "another page of the block used last")
+	touch(0, 90_000)
+	want(13, 1, "another page of a block used long ago")
+	if most := d.Counters().HeldBytes; most > 4*block+2*block { // one comes in before another goes out
+		t.Errorf("held %d bytes", most)
 	}
 }
 

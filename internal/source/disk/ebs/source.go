@@ -35,6 +35,7 @@ type source struct {
 	snapshot string
 	opts     Options
 	device   *Device
+	changes  *Changes // their tokens serve as well; nil if there are none
 
 	flight singleflight.Group // one listing of a stretch, however many wait for it
 
@@ -50,9 +51,16 @@ type page struct {
 	expires time.Time
 }
 
-// start lists the first stretch and returns the volume's size in GiB.
-func (s *source) start(ctx context.Context) (gib int64, err error) {
+// open returns the volume's size in bytes: from the baseline's changes, or by listing the first stretch.
+func (s *source) open(ctx context.Context, b *Baseline) (size int64, err error) {
 	s.pages, s.holesFrom = map[int64]*page{}, math.MaxInt64
+	if b != nil {
+		if err := b.check(s.snapshot); err != nil {
+			return 0, err
+		}
+		s.changes = b.Changes
+		return b.Changes.SizeGiB << 30, nil
+	}
 	out, err := s.list(ctx, 0)
 	if err != nil {
 		return 0, err
@@ -60,11 +68,8 @@ func (s *source) start(ctx context.Context) (gib int64, err error) {
 	if aws.ToInt32(out.BlockSize) != BlockSize {
 		return 0, fmt.Errorf("blocks of %d bytes, want %d", aws.ToInt32(out.BlockSize), BlockSize)
 	}
-	gib = aws.ToInt64(out.VolumeSize)
-	if gib <= 0 || gib > 64<<10 { // EBS User Guide, "Amazon EBS volume types": 64 TiB is the largest
-		return 0, fmt.Errorf("volume of %d GiB", gib)
-	}
-	return gib, nil
+	gib, err := volumeSize(out.VolumeSize)
+	return gib << 30, err
 }
 
 // list asks for the stretch that begins at block number n·stride, and keeps its tokens.
@@ -148,6 +153,11 @@ func (s *source) kept(n, index int64, refused string) *page {
 // token returns a block's token, or "" for a block that the snapshot does not hold. refused is a token of it that AWS does not take any more.
 func (s *source) token(ctx context.Context, index int64, refused string) (string, error) {
 	n := index / stride
+	if s.changes != nil && refused == "" {
+		if _, token, expires := s.changes.Tokens(index); token != "" && s.opts.Now().Before(expires.Add(-expiryMargin)) {
+			return token, nil
+		}
+	}
 	if p := s.kept(n, index, refused); p != nil {
 		return p.tokens[index], nil
 	}

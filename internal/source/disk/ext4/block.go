@@ -113,6 +113,26 @@ func (b *blocks) readAt(p []byte, block uint64, off int) error {
 	return nil
 }
 
+// prefetch tells the device that n bytes at off of block, and of what follows it, will be read soon. What the journal replaces is not asked for.
+func (b *blocks) prefetch(block uint64, off, n int) {
+	if len(b.overlay) == 0 {
+		volume.Prefetch(b.dev, int64(block<<b.bits)+int64(off), int64(n))
+		return
+	}
+	count := uint64(off+n+b.size-1) >> b.bits
+	for done := uint64(0); done < count; {
+		clear := uint64(0)
+		for done+clear < count {
+			if _, ok := b.overlay[block+done+clear]; ok {
+				break
+			}
+			clear++
+		}
+		volume.Prefetch(b.dev, int64((block+done)<<b.bits), int64(clear<<b.bits))
+		done += clear + 1
+	}
+}
+
 // cut returns the part of p that the n blocks from done on fill, where p begins
 // at byte off of block 0, and the offset in the first of them.
 func (b *blocks) cut(p []byte, off int, done, n uint64) (part []byte, at int) {

@@ -17,6 +17,7 @@ const maxRuns = 128
 type content struct {
 	reader *reader
 	inode  *inode
+	ahead  volume.Ahead
 }
 
 // piece is the part [from, to) of a read, which begins at byte off of block.
@@ -28,6 +29,9 @@ type piece struct {
 
 // ReadAt implements io.ReaderAt inside the file's size, which the caller keeps.
 func (c *content) ReadAt(p []byte, off int64) (int, error) {
+	if from, n := c.ahead.Next(off, int64(len(p))); n > 0 {
+		c.prefetch(from, n)
+	}
 	done := 0
 	for done < len(p) {
 		n, err := c.readSome(p[done:], off+int64(done))
@@ -72,12 +76,44 @@ func (c *content) readSome(p []byte, off int64) (int, error) {
 		pieces = append(pieces, piece{from, done, found.phys, inside})
 	}
 	slices.SortFunc(pieces, func(a, b piece) int { return cmp.Compare(a.block, b.block) })
+	if len(pieces) > 1 {
+		for _, part := range pieces {
+			c.reader.blocks.prefetch(part.block, part.off, part.to-part.from)
+		}
+	}
 	for _, part := range pieces {
 		if err := c.reader.blocks.readAt(p[part.from:part.to], part.block, part.off); err != nil {
 			return 0, fmt.Errorf("inode %d: %w", c.inode.ino, err)
 		}
 	}
 	return done, nil
+}
+
+// prefetch says that n bytes from byte from on will be read soon. What is wrong with them, the read says.
+func (c *content) prefetch(from, n int64) {
+	if _, ok := c.reader.blocks.dev.(volume.Prefetcher); !ok {
+		return
+	}
+	s := &c.reader.super
+	end := min(from+n, c.inode.size)
+	for range maxRuns {
+		if from >= end {
+			return
+		}
+		found, err := c.reader.runAt(c.inode, uint64(from)>>s.blockBits)
+		if err != nil {
+			return
+		}
+		inside := from & int64(s.blockSize-1)
+		part := end - from
+		if found.count < uint64(part)>>s.blockBits+2 {
+			part = min(part, int64(found.count<<s.blockBits)-inside)
+		}
+		if !found.hole {
+			c.reader.blocks.prefetch(found.phys, int(inside), int(part))
+		}
+		from += part
+	}
 }
 
 // open gives the bytes of anything that has some: files, links and folders.
@@ -88,7 +124,7 @@ func (r *reader) open(in *inode) (io.ReaderAt, error) {
 	if in.has(flagInline) {
 		return &inlineContent{append(in.block[:], in.inline...)}, nil
 	}
-	return &content{r, in}, nil
+	return &content{reader: r, inode: in}, nil
 }
 
 // inlineContent is data that is kept in the inode; what lies past it is zero.

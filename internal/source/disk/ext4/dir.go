@@ -68,7 +68,7 @@ func (d *dirReader) stored() error {
 		return fmt.Errorf("folder inode %d of %d bytes: %w", d.dir.ino, d.dir.size, volume.ErrLimit)
 	}
 	chunk := make([]byte, min(max(dirChunk, size), d.dir.size-d.dir.size%size))
-	data := &content{d.reader, d.dir}
+	data := &content{reader: d.reader, inode: d.dir}
 	for off := int64(0); off+size <= d.dir.size; {
 		found, err := d.reader.runAt(d.dir, uint64(off/size))
 		if err != nil {

@@ -14,6 +14,7 @@ type content struct {
 	ino     uint64
 	size    int64
 	extents []extent
+	ahead   volume.Ahead
 }
 
 // Content implements volume.Inodes.
@@ -51,8 +52,26 @@ func (c *content) ReadAt(p []byte, off int64) (int, error) {
 		p, end = p[:c.size-off], io.EOF
 	}
 	clear(p)
+	if from, n := c.ahead.Next(off, int64(len(p))); n > 0 {
+		c.prefetch(from, min(n, c.size-from))
+	}
 	var few [8]piece
-	pieces := few[:0]
+	pieces := c.pieces(few[:0], p, off)
+	if len(pieces) > 1 {
+		for _, x := range pieces {
+			volume.Prefetch(c.r.dev.dev, x.off, int64(len(x.to)))
+		}
+	}
+	for _, x := range pieces {
+		if _, err := c.r.dev.ReadAt(x.to, x.off); err != nil {
+			return 0, fmt.Errorf("inode %d: %w", c.ino, err)
+		}
+	}
+	return len(p), end
+}
+
+// pieces appends the parts of a read of p at off, in the order in which they lie on the device.
+func (c *content) pieces(pieces []piece, p []byte, off int64) []piece {
 	log := c.r.sb.blockLog
 	first, last := uint64(off)>>log, (uint64(off)+uint64(len(p))+1<<log-1)>>log
 	i := sort.Search(len(c.extents), func(i int) bool { return c.extents[i].offset+c.extents[i].count > first })
@@ -72,10 +91,20 @@ func (c *content) ReadAt(p []byte, off int64) (int, error) {
 		}
 	}
 	sort.Slice(pieces, func(a, b int) bool { return pieces[a].off < pieces[b].off })
-	for _, x := range pieces {
-		if _, err := c.r.dev.ReadAt(x.to, x.off); err != nil {
-			return 0, fmt.Errorf("inode %d: %w", c.ino, err)
+	return pieces
+}
+
+// prefetch tells the device that n bytes of the file, from byte from on, will be read soon.
+func (c *content) prefetch(from, n int64) {
+	log := c.r.sb.blockLog
+	i := sort.Search(len(c.extents), func(i int) bool { return int64((c.extents[i].offset+c.extents[i].count)<<log) > from })
+	for ; i < len(c.extents) && int64(c.extents[i].offset<<log) < from+n; i++ {
+		e := c.extents[i]
+		if e.unwritten {
+			continue
 		}
+		begin := max(from, int64(e.offset<<log))
+		end := min(from+n, int64((e.offset+e.count)<<log))
+		volume.Prefetch(c.r.dev.dev, c.r.sb.offset(e.start)+begin-int64(e.offset<<log), end-begin)
 	}
-	return len(p), end
 }
