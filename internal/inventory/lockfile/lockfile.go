@@ -113,7 +113,7 @@ func (o *output) add(e inventory.Ecosystem, name, version string, dev bool) {
 		o.Sink.Gap(clip(name+" "+version), "an entry without a name or a version")
 		return
 	}
-	o.Sink.Add(inventory.Package{Ecosystem: e, Name: name, Version: version, Dev: dev, PURL: e.PURL(name, version)})
+	o.Add(inventory.Package{Ecosystem: e, Name: name, Version: version, Dev: dev, PURL: e.PURL(name, version)})
 }
 
 // Unversioned implements Sink.

@@ -2,6 +2,8 @@ package extract_test
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,6 +52,12 @@ func TestKernel(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("live_patches", func(t *testing.T) {
+		inv := run(t, files(map[string]string{"var/lib/kpatch/5.14.0-70.el9.x86_64/kpatch-5_14_0-70-1-1.ko": ""}), extract.Options{})
+		if !slices.ContainsFunc(inv.Notes, func(n string) bool { return strings.Contains(n, "live patches for the kernel 5.14.0-70.el9.x86_64") }) {
+			t.Errorf("got notes %q", inv.Notes)
+		}
+	})
 	t.Run("boot_elsewhere", func(t *testing.T) {
 		inv := run(t, files(map[string]string{"usr/lib/modules/6.1.7-1.amzn2023/modules.dep": ""}), extract.Options{})
 		if inv.Kernel.Release != "6.1.7-1.amzn2023" {
@@ -63,6 +71,8 @@ func TestRepositories(t *testing.T) {
 		"etc/yum.repos.d/amzn2-extras.repo": "[amzn2extra-docker]\nenabled = 1\nname=Extras\n[amzn2extra-docker-source]\nenabled = 0\n[main]\ngpgcheck=1\n",
 		"etc/yum.repos.d/base.repo":         "; comment\n[base]\nbaseurl=https://x\n",
 		"etc/yum.repos.d/base.repo.rpmsave": "[no]\n",
+		"usr/share/dnf5/repos.d/five.repo":  "[five]\nenabled=false\n",
+		"etc/apk/repositories.d/a.list":     "https://x:y@apk.example/main\n",
 		"etc/dnf/modules.d/nodejs.module":   "[nodejs]\nname=nodejs\nstream=18\nprofiles=\nstate=enabled\n[ruby]\nstream=\n",
 		"etc/apt/sources.list":              "# deb http://no/ x main\ndeb [arch=amd64 signed-by=/k] https://user:secret@repo.example/ubuntu jammy main universe # c\ndeb-src http://x/ y main\n",
 		"etc/apt/sources.list.d/a.sources":  "Types: deb deb-src\nURIs: http://deb.example/debian\nSuites: bookworm bookworm-updates\nComponents: main\n contrib\n\nTypes: deb\nEnabled: no\nURIs: http://off.example/?token=secret\nSuites: x/\n",
@@ -71,9 +81,11 @@ func TestRepositories(t *testing.T) {
 		{ID: "amzn2extra-docker", Enabled: true, Topic: "docker"},
 		{ID: "amzn2extra-docker-source", Topic: "docker-source"},
 		{ID: "base", Enabled: true},
+		{ID: "five"},
 		{ID: "http://deb.example/debian bookworm main contrib", Enabled: true},
 		{ID: "http://deb.example/debian bookworm-updates main contrib", Enabled: true},
 		{ID: "http://off.example/ x/"},
+		{ID: "https://apk.example/main", Enabled: true},
 		{ID: "https://repo.example/ubuntu jammy main universe", Enabled: true},
 		{ID: "nodejs", Enabled: true, Topic: "nodejs:18"},
 	}

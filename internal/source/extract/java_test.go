@@ -111,6 +111,11 @@ func TestJavaArchives(t *testing.T) {
 			[]member{{"a.war", archive(t, member{"WEB-INF/lib/log4j-core-2.14.1.jar", log4j, zip.Deflate}), zip.Deflate}},
 			[]string{"org.apache.logging.log4j:log4j-core 2.14.1 in /opt/a.ear /opt/a.ear!/a.war!/WEB-INF/lib/log4j-core-2.14.1.jar"},
 		},
+		{
+			"liferay", "opt/portal.lpkg",
+			[]member{{"b.aar", archive(t, member{"lib/log4j-core-2.14.1.jar", log4j, zip.Deflate}), zip.Store}},
+			[]string{"org.apache.logging.log4j:log4j-core 2.14.1 in /opt/portal.lpkg /opt/portal.lpkg!/b.aar!/lib/log4j-core-2.14.1.jar"},
+		},
 		{"nothing", "opt/empty.jar", nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

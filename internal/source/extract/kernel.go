@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -52,8 +53,25 @@ func kernel() Extractor {
 			k.Release, k.Running = nextKernel(h, k.Installed), false
 		}
 		slices.Sort(k.Installed)
+		livePatches(h, out)
 		return nil
 	}}
+}
+
+// livePatches notes the patches that kpatch keeps for kernels (kpatch(1)): they are packages, but which of them is loaded is not on the disk.
+func livePatches(h *host.Host, out *Output) {
+	for _, dir := range []string{"var/lib/kpatch", "usr/lib/kpatch"} {
+		_, entries, err := h.ReadDir(dir)
+		if err != nil {
+			missing(out, dir, err)
+			continue
+		}
+		for _, e := range entries {
+			if e.IsDir() {
+				out.Note(fmt.Sprintf("%s: live patches for the kernel %s; whether one is loaded is not on the disk", host.Path(dir), e.Name()))
+			}
+		}
+	}
 }
 
 // missing makes a gap of a folder that is there and cannot be read.

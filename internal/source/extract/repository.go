@@ -26,12 +26,15 @@ func repositories() Extractor {
 			parse         func(text string, add func(inventory.Repo))
 		}{
 			{"etc/yum.repos.d", ".repo", yumRepos},
+			{"etc/distro.repos.d", ".repo", yumRepos},     // dnf, dnf.conf(5), reposdir
+			{"usr/share/dnf5/repos.d", ".repo", yumRepos}, // dnf 5
 			{"etc/zypp/repos.d", ".repo", yumRepos},
 			{"etc/dnf/modules.d", ".module", dnfModules},
 			{"etc/apt/sources.list", "", aptList},
 			{"etc/apt/sources.list.d", ".list", aptList},
 			{"etc/apt/sources.list.d", ".sources", aptSources},
 			{"etc/apk/repositories", "", apkRepos},
+			{"etc/apk/repositories.d", ".list", apkRepos}, // apk-tools 3
 		} {
 			names := []string{src.place}
 			if src.suffix != "" {

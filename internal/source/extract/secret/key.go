@@ -134,7 +134,7 @@ func field(b []byte) (value, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	n := binary.BigEndian.Uint32(b)
-	if uint64(n) > uint64(len(b)-4) {
+	if uint64(n) > uint64(len(b)-4) { //nolint:gosec // at least 4 bytes, by the line above
 		return nil, nil, false
 	}
 	return b[4 : 4+n], b[4+n:], true
