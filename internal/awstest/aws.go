@@ -224,6 +224,12 @@ func (a *AWS) answer(c *Call) *Reply {
 			return rep
 		}
 	}
+	switch c.Service + ":" + c.Action { // an account without Systems Manager, which awstest/ssm gives it
+	case "ssm:ListInventoryEntries":
+		return c.Error(http.StatusBadRequest, "InvalidInstanceId", "The instance is not managed.")
+	case "ssm:GetServiceSetting":
+		return c.Error(http.StatusBadRequest, "ServiceSettingNotFound", "The setting is not found.")
+	}
 	rep := a.pass(c)
 	if rep.Status < http.StatusMultipleChoices {
 		a.learn(c, rep)

@@ -121,10 +121,11 @@ type Verb string
 // The verbs.
 const (
 	SnapshotVolumes Verb = "snapshot-volumes" // create, read and delete our own EBS snapshots
+	ManageSSM       Verb = "manage-ssm"       // make and remove what scanning with the agent needs: our own associations, documents, data sync and bucket
 )
 
 // Verbs lists them.
-func Verbs() []Verb { return []Verb{SnapshotVolumes} }
+func Verbs() []Verb { return []Verb{SnapshotVolumes, ManageSSM} }
 
 // May reports whether the connector allows a verb.
 func (c *Connector) May(v Verb) bool { return slices.Contains(c.Verbs, v) }

@@ -46,6 +46,7 @@ func tries(c *connector.Connector, s *awsclient.Session, region, installation st
 	}
 	out = append(out, elbTries(s, region)...)
 	out = append(out, otherTries(s, region)...)
+	out = append(out, agentTries(s, region)...)
 	if c.May(connector.SnapshotVolumes) {
 		out = append(out, scanTries(s, region, installation)...)
 	}

@@ -50,8 +50,10 @@ type Need struct {
 	AllRegions   bool   // the connector lists no regions: they are asked for
 	Network      bool   // everything that reachability is judged by, load balancers, instance profiles, and what Systems Manager knows
 	Scanning     bool   // snapshots of our own: make, read, delete
+	Agent        bool   // what Systems Manager's agent found is read
+	ManageSSM    bool   // what scanning with the agent needs is made and removed
 	Organization bool   // the connector enrols the members of its organisation
-	Installation string // this installation's id, the value of the tag on our snapshots; needed for Scanning
+	Installation string // this installation's id, the value of the tag on our snapshots; needed for Scanning and ManageSSM
 }
 
 // NeedOf returns what a connector needs as it is configured. full asks for everything that reading can use.
@@ -59,6 +61,7 @@ func NeedOf(c *connector.Connector, full bool, installation string) Need {
 	return Need{
 		Type: c.Type, AllRegions: len(c.Regions) == 0,
 		Network:  full || slices.Contains(c.Modules, connector.Network) || slices.Contains(c.Modules, connector.Configuration),
+		Agent:    full || slices.Contains(c.Modules, connector.Vulnerability), ManageSSM: c.May(connector.ManageSSM),
 		Scanning: c.May(connector.SnapshotVolumes), Organization: c.Organization.Enroll, Installation: installation,
 	}
 }
@@ -83,6 +86,15 @@ func Role(n Need) (Document, error) {
 			d.add(s)
 		}
 	}
+	if n.Agent || n.ManageSSM {
+		d.add(inventory()...)
+	}
+	if n.ManageSSM {
+		if n.Installation == "" {
+			return Document{}, fmt.Errorf("a policy for managing Systems Manager needs the installation's id")
+		}
+		d.add(manageSSM(n)...)
+	}
 	if n.Organization {
 		d.add(Statement{
 			Sid: "Organization", Resources: everywhere, Actions: []string{"organizations:ListAccounts"},
@@ -100,7 +112,7 @@ func Role(n Need) (Document, error) {
 	return d, nil
 }
 
-func (d *Document) add(s Statement) { d.Statements = append(d.Statements, s) }
+func (d *Document) add(s ...Statement) { d.Statements = append(d.Statements, s...) }
 
 func minimal() (actions []string) {
 	for _, p := range mapping.Parts() {

@@ -48,7 +48,7 @@ func TestNeedOfConnector(t *testing.T) {
 		Verbs: []connector.Verb{connector.SnapshotVolumes}, Organization: connector.Organization{Enroll: true},
 	}
 	got := policy.NeedOf(c, false, "x")
-	want := policy.Need{Type: connector.GovCloud, Scanning: true, Organization: true, Installation: "x"}
+	want := policy.Need{Type: connector.GovCloud, Agent: true, Scanning: true, Organization: true, Installation: "x"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
