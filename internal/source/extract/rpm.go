@@ -13,13 +13,14 @@ import (
 
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/extract/host"
+	"hinomi/internal/source/extract/origin"
 	"hinomi/internal/source/extract/rpmdb"
 )
 
 // rpm reads the databases of rpm in all forms that it has had, at the places that distributions give them.
 func rpm() Extractor {
 	return Extractor{ID: "rpm", System: func(ctx context.Context, h *host.Host, out *Output) error {
-		seen, from := map[string]bool{}, origins(nil)
+		seen, from := map[string]bool{}, origin.Origins(nil)
 		for _, dir := range []string{"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"} {
 			for _, base := range []string{"rpmdb.sqlite", "Packages.db", "Packages"} {
 				name := path.Join(dir, base)
@@ -30,7 +31,7 @@ func rpm() Extractor {
 				seen[real] = true
 				if err == nil {
 					if from == nil {
-						from = readOrigins(ctx, h, out)
+						from = origin.Read(ctx, h, out.Note)
 					}
 					err = readRPM(ctx, h, real, from, out)
 				}
@@ -43,7 +44,7 @@ func rpm() Extractor {
 	}}
 }
 
-func readRPM(ctx context.Context, h *host.Host, name string, from origins, out *Output) error {
+func readRPM(ctx context.Context, h *host.Host, name string, from origin.Origins, out *Output) error {
 	f, err := h.Open(name)
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func readRPM(ctx context.Context, h *host.Host, name string, from origins, out *
 	return nil
 }
 
-func rpmHeader(blob []byte, name string, from origins, out *Output) error {
+func rpmHeader(blob []byte, name string, from origin.Origins, out *Output) error {
 	h, err := rpmdb.ParseHeader(blob)
 	if err != nil {
 		return err

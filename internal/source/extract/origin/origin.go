@@ -1,4 +1,5 @@
-package extract
+// Package origin reads which repositories installed packages came from, as package managers remember it beside the database of rpm.
+package origin
 
 import (
 	"context"
@@ -18,10 +19,10 @@ const maxOrigins = 200_000
 
 var errOrigins = fmt.Errorf("more than %d packages", maxOrigins)
 
-// origins says which repository a package came from, by name-version-release.arch, as yum, dnf and zypper remember it. The database of rpm does not.
-type origins map[string]string
+// Origins say which repository a package came from, by name-version-release.arch, as yum, dnf and zypper remember it. The database of rpm does not.
+type Origins map[string]string
 
-func (o origins) put(key, repository string) error {
+func (o Origins) put(key, repository string) error {
 	if repository == "" || strings.HasPrefix(repository, "@") { // @System, @commandline: not from a repository
 		return nil
 	}
@@ -32,9 +33,9 @@ func (o origins) put(key, repository string) error {
 	return nil
 }
 
-// readOrigins asks every manager that may have been at work. What cannot be read leaves packages without a repository, and a note.
-func readOrigins(ctx context.Context, h *host.Host, out *Output) origins {
-	o := origins{}
+// Read asks every manager that may have been at work. What cannot be read leaves packages without a repository, and a note.
+func Read(ctx context.Context, h *host.Host, note func(string)) Origins {
+	o := Origins{}
 	for _, source := range []struct {
 		name string
 		read func(context.Context, *host.Host, string) error
@@ -45,14 +46,14 @@ func readOrigins(ctx context.Context, h *host.Host, out *Output) origins {
 		{"var/log/zypp/history", o.zypper},
 	} {
 		if err := source.read(ctx, h, source.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			out.Note(fmt.Sprintf("%s: the repositories of some packages are not known: %v", host.Path(source.name), err))
+			note(fmt.Sprintf("%s: the repositories of some packages are not known: %v", host.Path(source.name), err))
 		}
 	}
 	return o
 }
 
 // yum reads yumdb, one folder a package: INITIAL/CHECKSUM-NAME-VERSION-RELEASE-ARCH/from_repo (yum, rpmsack.py, RPMDBAdditionalData).
-func (o origins) yum(ctx context.Context, h *host.Host, name string) error {
+func (o Origins) yum(ctx context.Context, h *host.Host, name string) error {
 	real, initials, err := h.ReadDir(name)
 	if err != nil {
 		return err
@@ -91,7 +92,7 @@ func (o origins) yum(ctx context.Context, h *host.Host, name string) error {
 
 // dnf reads the history that dnf 4 keeps (libdnf, swdb/sql/create_tables.sql): rpm(item_id, name, epoch, version, release, arch),
 // trans_item(id, trans_id, item_id, repo_id, …) and repo(id, repoid). The last transaction that names a repository counts.
-func (o origins) dnf(_ context.Context, h *host.Host, name string) error {
+func (o Origins) dnf(_ context.Context, h *host.Host, name string) error {
 	f, err := h.Open(name)
 	if err != nil {
 		return err
@@ -147,7 +148,7 @@ var (
 )
 
 // dnf5 reads the state of dnf 5 (libdnf5, system/state.cpp), nevras.toml: "NAME-VERSION-RELEASE.ARCH" = {from_repo = "…"}, or a table of each.
-func (o origins) dnf5(_ context.Context, h *host.Host, name string) error {
+func (o Origins) dnf5(_ context.Context, h *host.Host, name string) error {
 	f, err := h.Open(name)
 	if err != nil {
 		return err
@@ -168,7 +169,7 @@ func (o origins) dnf5(_ context.Context, h *host.Host, name string) error {
 }
 
 // zypper reads the history of libzypp: date|install|name|version-release|arch|user|repository|checksum (zypper(8), "FILES").
-func (o origins) zypper(_ context.Context, h *host.Host, name string) error {
+func (o Origins) zypper(_ context.Context, h *host.Host, name string) error {
 	f, err := h.Open(name)
 	if err != nil {
 		return err
