@@ -59,8 +59,28 @@ func newVolume(t *testing.T, o awstest.Options, size int64, written ...int64) *v
 	}
 	v := &volume{AWS: awstest.New(t, moto, o), image: f, size: max(1, (size+1<<30-1)>>30) << 30}
 	v.snapshot, _ = v.SeedSnapshot(v.Account(1), region, path)
-	v.client = sdk.NewFromConfig(v.Config(region, v.AddKey(v.Account(1), "reader")), func(o *sdk.Options) { o.Retryer = aws.NopRetryer{} })
+	v.client = v.newClient()
 	return v
+}
+
+// newClient returns a client that tries each call once.
+func (v *volume) newClient() *sdk.Client {
+	return sdk.NewFromConfig(v.Config(region, v.AddKey(v.Account(1), "reader")), func(o *sdk.Options) { o.Retryer = aws.NopRetryer{} })
+}
+
+// replace makes a snapshot of other bytes.
+func (v *volume) replace(t *testing.T, data []byte) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "other.img"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	if _, err := f.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	v.image = f
+	v.snapshot, _ = v.SeedSnapshot(v.Account(1), region, f.Name())
 }
 
 func (v *volume) open(t testing.TB, o ebs.Options) *ebs.Device {
@@ -176,16 +196,11 @@ func TestReadAtAnywhere(t *testing.T) {
 // TestHold asks for a block once however many want it, keeps blocks that are used no more compressed, of those used longest ago the pages that
 // were read, and all that within its bound. Two blocks fit in as they are, two more compressed if they cannot be made smaller.
 func TestHold(t *testing.T) {
-	v := newVolume(t, awstest.Options{}, 40*block)
+	v := newVolume(t, awstest.Options{}, block, 0)
 	rnd := rand.NewChaCha8([32]byte{2})
-	for n := range int64(12) { // of noise, which nothing makes smaller
-		b := make([]byte, block)
-		_, _ = rnd.Read(b)
-		if _, err := v.image.WriteAt(b, n*block); err != nil {
-			t.Fatal(err)
-		}
-	}
-	v.snapshot, _ = v.SeedSnapshot(v.Account(1), region, v.image.Name())
+	noise := make([]byte, 12*block) // which nothing makes smaller
+	_, _ = rnd.Read(noise)
+	v.replace(t, noise)
 	d := v.open(t, ebs.Options{CacheBytes: 4 * block})
 	touch := func(n, off int64) {
 		t.Helper()
