@@ -128,11 +128,18 @@ func (m *Manager) makeSync(ctx context.Context, t thing, again bool) error {
 	return m.made(ctx, t, DataSync)
 }
 
+// An association runs on so many instances at a time, and goes on though it fails on some.
+const (
+	concurrency = "50"
+	anyErrors   = "100%"
+)
+
 func (m *Manager) makeAssociation(ctx context.Context, t thing, id string) error {
 	all := []ssmtypes.Target{{Key: aws.String("InstanceIds"), Values: []string{"*"}}}
 	if id != "" {
 		_, err := m.ssm.UpdateAssociation(ctx, &ssm.UpdateAssociationInput{
 			AssociationId: &id, AssociationName: &t.name, Name: &t.assoc.document, Parameters: t.assoc.params, ScheduleExpression: &t.assoc.schedule, Targets: all,
+			MaxConcurrency: aws.String(concurrency), MaxErrors: aws.String(anyErrors),
 		})
 		if err != nil {
 			return m.fault("repair association "+t.name, err)
@@ -152,7 +159,8 @@ func (m *Manager) makeAssociation(ctx context.Context, t thing, id string) error
 func (m *Manager) createAssociation(ctx context.Context, t thing) (id string, err error) {
 	out, err := m.ssm.CreateAssociation(ctx, &ssm.CreateAssociationInput{
 		AssociationName: &t.name, Name: &t.assoc.document, Parameters: t.assoc.params, ScheduleExpression: &t.assoc.schedule, Tags: m.tags(),
-		Targets: []ssmtypes.Target{{Key: aws.String("InstanceIds"), Values: []string{"*"}}},
+		Targets:        []ssmtypes.Target{{Key: aws.String("InstanceIds"), Values: []string{"*"}}},
+		MaxConcurrency: aws.String(concurrency), MaxErrors: aws.String(anyErrors),
 	})
 	if err != nil {
 		return "", m.fault("create association "+t.name, err)

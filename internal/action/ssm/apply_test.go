@@ -1,12 +1,17 @@
 package ssm_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/google/go-cmp/cmp"
@@ -263,5 +268,82 @@ func TestSettle(t *testing.T) {
 			t.Errorf("got %+v, %v, want %s", w.kept[of], err, want)
 		}
 		w.now = w.now.Add(6 * time.Minute)
+	}
+}
+
+// TestTwice holds that an association made twice, because an answer was lost, becomes one, and that the one that stays is kept as there.
+func TestTwice(t *testing.T) {
+	w := newWorld(t, ssmtest.Options{})
+	m, want := w.manager(mine), everything(t)
+	w.must(m, want)
+	for _, c := range w.aws.CallsTo("ssm", "CreateAssociation") {
+		if strings.Contains(string(c.Body), ssm.LinuxDistributor) {
+			var in awsssm.CreateAssociationInput
+			if err := json.Unmarshal(c.Body, &in); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := awsssm.NewFromConfig(w.aws.Config(region, w.key)).CreateAssociation(t.Context(), &in); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	if got := lines(w.must(m, want)); !slices.Equal(got, []string{"remove HinomiLinuxDistributor"}) {
+		t.Errorf("got %q", got)
+	}
+	if p := w.must(m, want); !p.Idle() {
+		t.Errorf("not idle: %q", lines(p))
+	}
+	if r := w.kept["ssm-association/"+ssm.LinuxDistributor]; r.State != run.Created {
+		t.Errorf("the one that stays is kept as %s", r.State)
+	}
+	for _, r := range w.ssm.Runs(w.account, region) {
+		if r.Action == "Uninstall" {
+			t.Errorf("uninstalled: %+v", r)
+		}
+	}
+}
+
+// TestAttachments holds what a package's document names against what lies in the bucket when Systems Manager takes it.
+func TestAttachments(t *testing.T) {
+	w := newWorld(t, ssmtest.Options{})
+	m := w.manager(mine)
+	client := s3.NewFromConfig(w.aws.Config(region, w.key), func(o *s3.Options) { o.UsePathStyle = true })
+	seen := 0
+	w.aws.Before("ssm", "CreateDocument", func(c *awstest.Call) *awstest.Reply {
+		var in struct {
+			Content     string
+			Attachments []struct {
+				Name   string
+				Values []string
+			}
+		}
+		var manifest struct {
+			Files map[string]struct{ Checksums map[string]string }
+		}
+		if json.Unmarshal(c.Body, &in) != nil || len(in.Attachments) == 0 {
+			return nil
+		}
+		if err := json.Unmarshal([]byte(in.Content), &manifest); err != nil || len(manifest.Files) != len(in.Attachments) {
+			t.Errorf("manifest %s: %v", in.Content, err)
+		}
+		for _, a := range in.Attachments {
+			key, _ := strings.CutPrefix(a.Values[0], "s3://"+m.Bucket()+"/")
+			out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(m.Bucket()), Key: &key})
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			b, err := io.ReadAll(out.Body)
+			if sum := sha256.Sum256(b); err != nil || manifest.Files[a.Name].Checksums["sha256"] != hex.EncodeToString(sum[:]) {
+				t.Errorf("%s: %v, checksum %x is not the manifest's", a.Name, err, sum)
+			}
+			seen++
+		}
+		return nil
+	})
+	w.must(m, everything(t))
+	if seen != 3 {
+		t.Errorf("%d attachments, want 3", seen)
 	}
 }

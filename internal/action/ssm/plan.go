@@ -142,6 +142,7 @@ func (m *Manager) associationSteps(all []Association, t thing) (out []Step) {
 	}
 	for _, twice := range mine[1:] { // an answer was lost and the request repeated
 		one := t
+		one.twin = twice.ID
 		one.assoc = &associationSpec{document: t.assoc.document} // the one that is kept goes on installing
 		out = append(out, step(Remove, one, twice.ID, "it is there twice"))
 	}

@@ -129,8 +129,12 @@ func (m *Manager) ScanID() string { return "ssm:" + m.at.Account + "/" + m.at.Re
 func (m *Manager) named(base string) string { return base + "-" + m.mark }
 
 func (m *Manager) resource(t thing) run.Resource {
+	of := string(t.kind) + "/" + t.name
+	if t.twin != "" {
+		of += "#" + t.twin
+	}
 	return run.Resource{
-		ScanID: m.ScanID(), Connector: m.at.Connector, Account: m.at.Account, Region: m.at.Region, Kind: t.kind, Of: string(t.kind) + "/" + t.name,
+		ScanID: m.ScanID(), Connector: m.at.Connector, Account: m.at.Account, Region: m.at.Region, Kind: t.kind, Of: of,
 		State: run.Intended, CreatedAt: m.clock.Now(),
 	}
 }

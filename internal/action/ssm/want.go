@@ -63,6 +63,7 @@ type thing struct {
 	document *documentSpec
 	assoc    *associationSpec
 	after    []string // names of what it is built on
+	twin     string   // ID of one that is there beside the one that is kept
 }
 
 type documentSpec struct {

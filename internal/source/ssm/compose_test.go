@@ -238,6 +238,16 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestDeep(t *testing.T) {
+	for at, want := range map[time.Time]coverage.Reason{
+		{}: coverage.DeepNoInventory, noon.Add(-8 * 24 * time.Hour): coverage.DeepNoInventory, noon.Add(-time.Hour): coverage.Successful,
+	} {
+		if got, words := ssm.Deep(at, noon, ssm.DefaultStale); got != want || (words == "") != (want == coverage.Successful) {
+			t.Errorf("%s: got %s %q, want %s", at, got, words, want)
+		}
+	}
+}
+
 func FuzzCompose(f *testing.F) {
 	for _, os := range []string{"Ubuntu", "AlmaLinux", "Bottlerocket", "Microsoft Windows Server 2022 Datacenter", "x"} {
 		b, _ := json.Marshal(apps(3))

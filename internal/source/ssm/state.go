@@ -69,6 +69,18 @@ func Judge(i *Instance, c Composed, best *inventory.Inventory, at, now time.Time
 	return s
 }
 
+// Deep says where deep inspection stands on an instance where it is wanted: at is when the collector last ran there, zero if it never did.
+// It returns SUCCESSFUL, or why the languages' packages are not seen as they are now.
+func Deep(at, now time.Time, stale time.Duration) (coverage.Reason, string) {
+	switch {
+	case at.IsZero():
+		return coverage.DeepNoInventory, "the collector has not run there: its association shows why (hinomi scan plan)"
+	case now.Sub(at) > stale:
+		return coverage.DeepNoInventory, fmt.Sprintf("the collector ran last at %s, more than %s ago", at.UTC().Format(time.RFC3339), stale)
+	}
+	return coverage.Successful, ""
+}
+
 func words(causes []Cause) string {
 	var out []string
 	for _, c := range causes {

@@ -60,8 +60,8 @@ type Need struct {
 func NeedOf(c *connector.Connector, full bool, installation string) Need {
 	return Need{
 		Type: c.Type, AllRegions: len(c.Regions) == 0,
-		Network:  full || slices.Contains(c.Modules, connector.Network) || slices.Contains(c.Modules, connector.Configuration),
-		Agent:    full || slices.Contains(c.Modules, connector.Vulnerability), ManageSSM: c.May(connector.ManageSSM),
+		Network: full || slices.Contains(c.Modules, connector.Network) || slices.Contains(c.Modules, connector.Configuration),
+		Agent:   full || slices.Contains(c.Modules, connector.Vulnerability), ManageSSM: c.May(connector.ManageSSM),
 		Scanning: c.May(connector.SnapshotVolumes), Organization: c.Organization.Enroll, Installation: installation,
 	}
 }
