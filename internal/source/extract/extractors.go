@@ -12,6 +12,7 @@ import (
 	"hinomi/internal/source/extract/host"
 	"hinomi/internal/source/extract/kind"
 	"hinomi/internal/source/extract/language"
+	"hinomi/internal/source/extract/macos"
 	"hinomi/internal/source/extract/program"
 )
 
@@ -39,6 +40,9 @@ func extractors() []Extractor {
 		dpkg(),
 		rpm(),
 		apk(),
+		windowsRegistry(),
+		macosReceipts(),
+		bottlerocket(),
 		repositories(),
 		kernel(),
 	}
@@ -47,6 +51,7 @@ func extractors() []Extractor {
 		locks(),
 		bundle.Files(),
 		program.Extractors(),
+		macos.Extractors(),
 	} {
 		for _, x := range family {
 			list = append(list, ofFile(x))

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -16,7 +17,7 @@ func (r *run) finish() {
 	if len(r.opts.Roots) > 0 {
 		inv.Covered = append(append(inv.Covered, r.databases...), bundle.Places()...)
 	}
-	inv.OS.Arch = architecture(inv.Packages)
+	inv.OS.Arch = cmp.Or(architecture(inv.Packages), inv.OS.Arch)
 	system := 0
 	for i := range inv.Packages {
 		if systemExtractor(inv.Packages[i].FoundBy) {
@@ -51,7 +52,14 @@ func (r *run) finish() {
 	slices.Sort(inv.Notes)
 }
 
-func systemExtractor(id string) bool { return id == "dpkg" || id == "rpm" || id == "apk" }
+// systemExtractor says whether an extractor reads the system's own package database.
+func systemExtractor(id string) bool {
+	switch id {
+	case "dpkg", "rpm", "apk", "windows-registry", "macos-receipt", "bottlerocket":
+		return true
+	}
+	return false
+}
 
 // architecture is the one that most of the distribution's packages have, in the distribution's own word.
 func architecture(packages []inventory.Package) string {

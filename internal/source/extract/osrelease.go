@@ -13,7 +13,8 @@ import (
 
 const maxConfig = 1 << 20 // bytes of a configuration file
 
-// readOS identifies the system: os-release(5) at its two places, else the release files that older systems have.
+// readOS identifies the system: os-release(5) at its two places, else the release files that older systems have, else what
+// macOS and Windows have in their place.
 func readOS(h *host.Host, r *run) inventory.OS {
 	for _, name := range []string{"etc/os-release", "usr/lib/os-release"} {
 		data, err := h.ReadFile(name, maxConfig)
@@ -43,7 +44,10 @@ func readOS(h *host.Host, r *run) inventory.OS {
 		}
 		r.gap(host.Path(f.name), "os", fmt.Sprintf("unknown release %.80q", data))
 	}
-	return inventory.OS{}
+	if os := macOS(h, r); os.Known() {
+		return os
+	}
+	return windowsOS(h, r)
 }
 
 // parseOSRelease reads assignments of the shell; values may be quoted, with backslashes before ", $, ` and \.
