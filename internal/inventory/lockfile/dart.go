@@ -16,10 +16,12 @@ func pubspec(b []byte, out *output) error {
 		case e.name == "" || e.source == "sdk": // part of the SDK
 		case e.source == "hosted":
 			out.add(inventory.Pub, e.name, e.version, e.dependency == "direct dev")
+		case e.source == "path":
+			out.Unversioned(e.name, FromProject)
 		case e.source == "":
 			out.Gap(e.name, "an entry that does not say where it is from")
 		default:
-			out.Unversioned(e.name, "from a repository or a folder, without a version of the registry")
+			out.Unversioned(e.name, fromElsewhere)
 		}
 		e = entry{}
 	}

@@ -16,10 +16,10 @@ func goMod(b []byte, out *output) error {
 	if err != nil {
 		return malformed(err)
 	}
-	if f.Module == nil {
-		return fmt.Errorf("%w: it names no module", ErrFormat)
+	if f.Module == nil && len(f.Require) == 0 {
+		return fmt.Errorf("%w: it names neither a module nor a requirement", ErrFormat)
 	}
-	if f.Module.Mod.Path == "std" || f.Module.Mod.Path == "cmd" {
+	if f.Module != nil && (f.Module.Mod.Path == "std" || f.Module.Mod.Path == "cmd") {
 		return nil
 	}
 	if full, err := modfile.Parse("go.mod", b, nil); err == nil {
@@ -39,7 +39,7 @@ func goMod(b []byte, out *output) error {
 			n, ok = replaced[at{m.path, ""}]
 		}
 		if ok && n.version == "" {
-			out.Unversioned(m.path, "it is replaced by the folder "+clip(n.path))
+			out.Unversioned(m.path, FromProject)
 			continue
 		}
 		if ok {

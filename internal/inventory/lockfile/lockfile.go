@@ -23,6 +23,9 @@ var (
 	ErrTooLarge = errors.New("too large")
 )
 
+// FromProject is why an entry of the project's own folders or files has no version of a registry.
+const FromProject = "from a folder or a file of the project"
+
 // Sink takes what a file names.
 type Sink interface {
 	// Add takes a package: its ecosystem, name, version, package URL, and whether it serves development only.

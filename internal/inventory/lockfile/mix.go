@@ -28,8 +28,10 @@ func mix(b []byte, out *output) error {
 			out.Gap(line, "an entry that is not understood")
 		case m[2] == "hex" && m[3] != "":
 			out.add(inventory.Hex, m[3], m[4], false)
+		case m[2] == "path":
+			out.Unversioned(m[1], FromProject)
 		default:
-			out.Unversioned(m[1], "from a repository or a folder, without a version of the registry")
+			out.Unversioned(m[1], fromElsewhere)
 		}
 	}
 	return nil

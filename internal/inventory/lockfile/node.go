@@ -87,7 +87,7 @@ func nameVersion(s string) (name, version string) {
 func notOfRegistry(s string) string {
 	switch {
 	case strings.HasPrefix(s, "file:") || strings.HasPrefix(s, "link:") || strings.HasPrefix(s, "portal:") || strings.HasPrefix(s, "."):
-		return "from a folder or a file of the project"
+		return FromProject
 	case strings.HasPrefix(s, "git") || strings.HasPrefix(s, "ssh:") || strings.Contains(s, ".git#") || strings.Contains(s, "codeload.github.com") ||
 		strings.HasPrefix(s, "bitbucket:"):
 		return "from a repository, without a version of the registry"
@@ -211,7 +211,7 @@ func (e pnpmEntry) add(out *output) {
 		strings.HasPrefix(key, "github.com/"):
 		out.Unversioned(name, "from a repository, without a version of the registry")
 	case strings.Contains(e.resolution, "directory: "), strings.HasPrefix(key, "file:"), strings.HasPrefix(version, "file:"), strings.HasPrefix(version, "link:"):
-		out.Unversioned(name, "from a folder or a file of the project")
+		out.Unversioned(name, FromProject)
 	case version == "" || version[0] < '0' || version[0] > '9':
 		out.Gap(e.key, "no name and version of a registry")
 	default:

@@ -10,8 +10,8 @@ import (
 
 var errNoVersion = errors.New("it does not say the version of its form")
 
-// ownProject is why an entry is no package of a registry.
-const ownProject = "from a folder, a repository or an address, without a version of the registry"
+// fromElsewhere is why an entry has no version of a registry, though it is not the project's own.
+const fromElsewhere = "from a repository or an address, without a version of the registry"
 
 func (o *output) python(name, version string, dev bool) {
 	o.add(inventory.PyPI, inventory.PythonName(name), version, dev)
@@ -24,8 +24,10 @@ func poetry(b []byte, out *output) error {
 	end := func() {
 		switch {
 		case p.name == "":
+		case from == "directory" || from == "file":
+			out.Unversioned(p.text("name"), FromProject)
 		case from != "" && from != "legacy":
-			out.Unversioned(p.text("name"), ownProject)
+			out.Unversioned(p.text("name"), fromElsewhere)
 		default:
 			out.python(p.text("name"), p.text("version"), p.text("category") == "dev")
 		}
@@ -54,8 +56,10 @@ func uv(b []byte, out *output) error {
 		case "", "registry":
 			out.python(t.text("name"), t.text("version"), false)
 		case "virtual", "editable": // the project's own
+		case "directory", "path":
+			out.Unversioned(t.text("name"), FromProject)
 		default:
-			out.Unversioned(t.text("name"), ownProject)
+			out.Unversioned(t.text("name"), fromElsewhere)
 		}
 	})
 }
@@ -68,7 +72,11 @@ func pdm(b []byte, out *output) error {
 		}
 		for _, key := range []string{"git", "url", "path"} {
 			if t.values[key] != "" {
-				out.Unversioned(t.text("name"), ownProject)
+				why := fromElsewhere
+				if key == "path" {
+					why = FromProject
+				}
+				out.Unversioned(t.text("name"), why)
 				return
 			}
 		}
@@ -85,7 +93,7 @@ func pylock(b []byte, out *output) error {
 		switch {
 		case p.name == "":
 		case local || p.values["vcs"] != "" || p.values["directory"] != "" || p.values["archive"] != "" || p.text("version") == "":
-			out.Unversioned(p.text("name"), ownProject)
+			out.Unversioned(p.text("name"), fromElsewhere)
 		default:
 			out.python(p.text("name"), p.text("version"), false)
 		}
@@ -122,7 +130,7 @@ func pipfile(b []byte, out *output) error {
 	}{{d.Default, false}, {d.Develop, true}} {
 		for name, e := range group.list {
 			if e.Version == "" {
-				out.Unversioned(name, ownProject)
+				out.Unversioned(name, fromElsewhere)
 				continue
 			}
 			out.python(name, strings.TrimLeft(e.Version, "="), group.dev)

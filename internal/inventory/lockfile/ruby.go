@@ -32,7 +32,7 @@ func gemfile(b []byte, out *output) error {
 			case section == "GIT":
 				out.Unversioned(name, "from a repository, without a version of the registry")
 			case section == "PATH":
-				out.Unversioned(name, "from a folder or a file of the project")
+				out.Unversioned(name, FromProject)
 			case !ok:
 				out.Gap(text, "an entry without a version")
 			default:

@@ -24,7 +24,7 @@ func locks() []kind.File {
 				if err != nil {
 					return err
 				}
-				sink := &lockSink{out: out, name: f.Name}
+				sink := &lockSink{out: out, name: f.Name, wish: format.ID == "requirements"}
 				err = format.Read(data, sink)
 				sink.end()
 				return err
@@ -62,10 +62,22 @@ const maxNamed = 5
 
 // lockSink gives what a lock file holds to the inventory.
 type lockSink struct {
-	out     kind.Sink
-	name    string
-	without int
-	named   []string
+	out           kind.Sink
+	name          string
+	wish          bool // the file says what is wanted, not what was taken
+	known, unseen unversioned
+}
+
+// unversioned counts entries without a version of a registry, and names the first.
+type unversioned struct {
+	count int
+	named []string
+}
+
+func (u *unversioned) add(name string) {
+	if u.count++; u.count <= maxNamed {
+		u.named = append(u.named, name)
+	}
 }
 
 // Add implements lockfile.Sink.
@@ -74,18 +86,24 @@ func (l *lockSink) Add(p inventory.Package) {
 	l.out.Add(p)
 }
 
-// Unversioned implements lockfile.Sink: such an entry can be matched with no advisory.
-func (l *lockSink) Unversioned(name, _ string) {
-	if l.without++; l.without <= maxNamed {
-		l.named = append(l.named, name)
+// Unversioned implements lockfile.Sink. What was taken from a repository or an address can be matched with no advisory: it is not seen. The
+// project's own folders are no packages, and a range that is wanted says nothing of what is there.
+func (l *lockSink) Unversioned(name, why string) {
+	if l.wish || why == lockfile.FromProject {
+		l.known.add(name)
+		return
 	}
+	l.unseen.add(name)
 }
 
 // Gap implements lockfile.Sink.
 func (l *lockSink) Gap(entry, why string) { l.out.Gap(l.name, fmt.Sprintf("%q: %s", entry, why)) }
 
 func (l *lockSink) end() {
-	if l.without > 0 {
-		l.out.Note(fmt.Sprintf("%s: %d entries have no version of a registry: %q", host.Path(l.name), l.without, l.named))
+	if n := l.known.count; n > 0 {
+		l.out.Note(fmt.Sprintf("%s: %d entries have no version of a registry: %q", host.Path(l.name), n, l.known.named))
+	}
+	if n := l.unseen.count; n > 0 {
+		l.out.Gap(l.name, fmt.Sprintf("%d packages were taken from repositories or addresses and have no version that can be compared: %q", n, l.unseen.named))
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"hinomi/internal/source/extract"
 )
 
-const npmLock = `{"lockfileVersion":3,"packages":{"":{"name":"app"},"node_modules/lodash":{"version":"4.17.20"},"node_modules/x":{"version":"1.0.0","resolved":"git+ssh://git@host/x.git#1"}}}`
+const npmLock = `{"lockfileVersion":3,"packages":{"":{"name":"app"},"node_modules/lodash":{"version":"4.17.20"},"node_modules/x":{"version":"1.0.0","resolved":"git+ssh://git@host/x.git#1"},"node_modules/y":{"version":"1.0.0","resolved":"file:../y"}}}`
 
 func TestLockFiles(t *testing.T) {
 	fsys := files(map[string]string{
@@ -31,11 +31,12 @@ func TestLockFiles(t *testing.T) {
 	if p := inv.Packages[2]; p.Location != "/srv/app/package-lock.json" || p.PURL != "pkg:npm/lodash@4.17.20" {
 		t.Errorf("got %+v", p)
 	}
-	if wantGap(t, inv, "/opt/bad/Cargo.lock", "malformed"); len(inv.Gaps) != 1 {
+	wantGap(t, inv, "/srv/app/package-lock.json", "1 packages were taken from repositories", `["x"]`)
+	if wantGap(t, inv, "/opt/bad/Cargo.lock", "malformed"); len(inv.Gaps) != 2 {
 		t.Errorf("got gaps %q", reasons(inv))
 	}
 	notes := strings.Join(inv.Notes, "\n")
-	for _, w := range []string{`/srv/app/package-lock.json: 1 entries have no version of a registry: ["x"]`, `/opt/r/requirements-dev.txt: 1 entries`} {
+	for _, w := range []string{`/srv/app/package-lock.json: 1 entries have no version of a registry: ["y"]`, `/opt/r/requirements-dev.txt: 1 entries`} {
 		if !strings.Contains(notes, w) {
 			t.Errorf("got notes %q, want %q", notes, w)
 		}
