@@ -26,18 +26,18 @@ func Child(ctx context.Context, in io.Reader, out io.Writer, work Work) error {
 	return child(ctx, in, out, work, confine)
 }
 
-func child(ctx context.Context, in io.Reader, out io.Writer, work Work, confine func(Limits) (on, missing []string, err error)) error {
+func child(ctx context.Context, in io.Reader, out io.Writer, work Work, confine func(rules) (on, missing []string, err error)) error {
 	s := &Session{out: &stream{w: out}, pending: map[uint32]*request{}, slots: make(chan struct{}, inFlight)}
 	b, err := s.first(in, kindLimits)
 	if err != nil {
 		return err
 	}
-	var limits Limits
-	if err := json.Unmarshal(b, &limits); err != nil {
+	var l rules
+	if err := json.Unmarshal(b, &l); err != nil {
 		return fmt.Errorf("read the limits: %w", err)
 	}
 	h := hello{Protocol: protocolName}
-	if h.Layers, h.Missing, err = confine(limits); err != nil {
+	if h.Layers, h.Missing, err = confine(l); err != nil {
 		return fmt.Errorf("wall the process in: %w", err)
 	}
 	if b, err = json.Marshal(h); err != nil {
@@ -54,8 +54,8 @@ func child(ctx context.Context, in io.Reader, out io.Writer, work Work, confine 
 		return err
 	}
 	s.job = o.job
-	for i, size := range o.sizes {
-		s.devices = append(s.devices, &Remote{s, uint32(i), size}) //nolint:gosec // G115: at most maxDevices
+	for i, d := range o.devices {
+		s.devices = append(s.devices, &Remote{s, uint32(i), d.size, int(d.fd)}) //nolint:gosec // G115: at most maxDevices
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -207,11 +207,12 @@ func (s *Session) read(device uint32, p []byte, off int64) error {
 	return <-r.done
 }
 
-// Remote is a device that the parent reads for the child. It is safe for concurrent use.
+// Remote is a device that the parent reads for the child, or has handed to it. It is safe for concurrent use.
 type Remote struct {
 	session *Session
 	index   uint32
 	size    int64
+	fd      int // of a file that was handed over, else 0
 }
 
 // Size is the device's length in bytes.
@@ -228,6 +229,12 @@ func (d *Remote) ReadAt(p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	case left < int64(len(p)):
 		p, end = p[:left], io.EOF
+	}
+	if d.fd != 0 {
+		if n, err := readFile(d.fd, p, off); err != nil {
+			return n, fmt.Errorf("read %d bytes at %d: %w", len(p), off, err)
+		}
+		return len(p), end
 	}
 	done := 0
 	for done < len(p) {

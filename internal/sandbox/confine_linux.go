@@ -14,11 +14,11 @@ import (
 
 // confine walls this process in for good. Nothing from outside may have been read before. A layer that this kernel cannot give is missing with
 // its reason; one that it can give and that fails all the same is an error.
-func confine(l Limits) (on, missing []string, err error) {
+func confine(l rules) (on, missing []string, err error) {
 	runtime.LockOSThread() // no_new_privs is a thread's own until the filter spreads it
 	defer runtime.UnlockOSThread()
 	tame(l)
-	if err := closeInherited(); err != nil {
+	if err := closeInherited(firstFile + l.Files); err != nil {
 		return nil, nil, err
 	}
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0) // before the parent, if memory runs out; a wish only
@@ -52,15 +52,15 @@ func confine(l Limits) (on, missing []string, err error) {
 // errLacks marks a layer that this kernel or program cannot have.
 var errLacks = errors.New("not to be had here")
 
-// closeInherited closes what a careless parent of the parent left open. All that this process opened itself is closed on exec, and so is told apart.
-func closeInherited() error {
+// closeInherited closes what a careless parent of the parent left open, from a descriptor on. All that this process opened itself is closed on exec, and so is told apart.
+func closeInherited(from int) error {
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return nil //nolint:nilerr // no /proc: the pipes are all that the parent gives, and the filter lets nothing be opened
 	}
 	for _, e := range list {
 		fd, err := strconv.Atoi(e.Name())
-		if err != nil || fd <= 2 {
+		if err != nil || fd < from {
 			continue
 		}
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
@@ -79,7 +79,7 @@ const arena = 64 << 20
 
 // setLimits sets the kernel's bounds. RLIMIT_AS is not among them: Go reserves far more than it uses. RLIMIT_NPROC counts all processes of the
 // user, this child's threads among them, so that a fitting number cannot be told; the filter refuses new processes.
-func setLimits(l Limits) error {
+func setLimits(l rules) error {
 	for _, r := range []struct {
 		name  string
 		which int
@@ -87,7 +87,7 @@ func setLimits(l Limits) error {
 	}{
 		{"RLIMIT_DATA", unix.RLIMIT_DATA, uint64(l.MemoryBytes) + arena}, //nolint:gosec // G115: Run made it positive
 		{"RLIMIT_CPU", unix.RLIMIT_CPU, uint64(max(l.CPU.Seconds(), 1))},
-		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, 32},
+		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, 32 + uint64(l.Files)}, //nolint:gosec // G115: at most maxDevices
 		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, 0},
 		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
 		{"RLIMIT_MEMLOCK", unix.RLIMIT_MEMLOCK, 0},

@@ -15,10 +15,10 @@ func Talk(from io.Reader, to io.Writer, limits Limits, job []byte, devices []Dev
 
 // Unconfined is Child without walls, for what a test gives it in this very process.
 func Unconfined(ctx context.Context, in io.Reader, out io.Writer, work Work) error {
-	return child(ctx, in, out, work, func(Limits) ([]string, []string, error) { return nil, nil, nil })
+	return child(ctx, in, out, work, func(rules) ([]string, []string, error) { return nil, nil, nil })
 }
 
 // WithOnly is Child with one layer alone, so that it is seen that this layer holds by itself.
 func WithOnly(ctx context.Context, in io.Reader, out io.Writer, work Work, layer string) error {
-	return child(ctx, in, out, work, func(Limits) ([]string, []string, error) { return onlyLayer(layer) })
+	return child(ctx, in, out, work, func(rules) ([]string, []string, error) { return onlyLayer(layer) })
 }

@@ -14,7 +14,7 @@ type kind byte
 // Frames of the parent.
 const (
 	kindLimits kind = 1 + iota // JSON of Limits
-	kindJob                    // number of devices and their sizes, then the job
+	kindJob                    // number of devices, their sizes and descriptors, then the job
 	kindData                   // the answer to the read of that id
 	kindFault                  // its refusal: a text
 )
@@ -105,14 +105,23 @@ func (s *stream) putIn(k kind, id uint32, buf []byte) error {
 
 // order is the payload of kindJob.
 type order struct {
-	sizes []int64
-	job   []byte
+	devices []place
+	job     []byte
 }
 
+// place is a device of an order.
+type place struct {
+	size int64
+	fd   uint32 // of the file that the child was handed; 0: it asks the parent
+}
+
+const placeBytes = 12
+
 func (o order) bytes() []byte {
-	out := binary.LittleEndian.AppendUint32(nil, uint32(len(o.sizes))) //nolint:gosec // G115: at most maxDevices
-	for _, s := range o.sizes {
-		out = binary.LittleEndian.AppendUint64(out, uint64(s)) //nolint:gosec // G115: never negative
+	out := binary.LittleEndian.AppendUint32(nil, uint32(len(o.devices))) //nolint:gosec // G115: at most maxDevices
+	for _, d := range o.devices {
+		out = binary.LittleEndian.AppendUint64(out, uint64(d.size)) //nolint:gosec // G115: never negative
+		out = binary.LittleEndian.AppendUint32(out, d.fd)
 	}
 	return append(out, o.job...)
 }
@@ -122,14 +131,17 @@ func parseOrder(b []byte) (order, error) {
 		return order{}, fmt.Errorf("%w: a job of %d bytes", errFrame, len(b))
 	}
 	n := int(binary.LittleEndian.Uint32(b))
-	if b = b[4:]; n > maxDevices || len(b) < 8*n {
+	if b = b[4:]; n > maxDevices || len(b) < placeBytes*n {
 		return order{}, fmt.Errorf("%w: a job with %d devices in %d bytes", errFrame, n, len(b))
 	}
-	o := order{sizes: make([]int64, n), job: b[8*n:]}
-	for i := range o.sizes {
-		if o.sizes[i] = int64(binary.LittleEndian.Uint64(b[8*i:])); o.sizes[i] < 0 { //nolint:gosec // G115: looked at here
-			return order{}, fmt.Errorf("%w: a device of %d bytes", errFrame, o.sizes[i])
+	o := order{devices: make([]place, n), job: b[placeBytes*n:]}
+	for i := range o.devices {
+		at := b[placeBytes*i:]
+		d := place{int64(binary.LittleEndian.Uint64(at)), binary.LittleEndian.Uint32(at[8:])} //nolint:gosec // G115: looked at here
+		if d.size < 0 || d.fd > firstFile+maxDevices {
+			return order{}, fmt.Errorf("%w: a device of %d bytes, descriptor %d", errFrame, d.size, d.fd)
 		}
+		o.devices[i] = d
 	}
 	return o, nil
 }

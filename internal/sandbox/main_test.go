@@ -75,6 +75,9 @@ func childMain(mode string) error {
 		fmt.Fprint(os.Stderr, "\x1b[31mlast words\n")
 		os.Exit(7)
 	}
+	if mode == "misuse" {
+		return sandbox.Child(ctx, os.Stdin, os.Stdout, misuse)
+	}
 	work, ok := works[mode]
 	if !ok {
 		return fmt.Errorf("no work %q", mode)

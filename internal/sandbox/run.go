@@ -20,11 +20,13 @@ func Run(ctx context.Context, c Command, limits Limits, job []byte, devices []De
 		return nil, &Report{}, err
 	}
 	limits = limits.withDefaults(devices)
-	p, err := launch(c, limits)
+	handed := handOver(devices)
+	p, err := launch(c, limits, handed, devices)
 	if err != nil {
 		return nil, &Report{}, fmt.Errorf("start the process that reads: %w", err)
 	}
 	k := newTalk(p.out, p.in, limits, devices, onMessage)
+	k.handed = handed
 	k.report.Layers, k.report.Missing = p.layers, p.missing
 	watched := make(chan struct{})
 	over := make(chan struct{})
@@ -71,6 +73,16 @@ func fits(job []byte, devices []Device) error {
 	return nil
 }
 
+// handOver returns the devices whose files may be given to the child as they are.
+func handOver(devices []Device) (handed []int) {
+	for i, d := range devices {
+		if d.File != nil && readOnly(d.File) {
+			handed = append(handed, i)
+		}
+	}
+	return handed
+}
+
 // withText adds what the child wrote to an error of ours.
 func withText(err error, text string) error {
 	var e *Error
@@ -86,14 +98,18 @@ type process struct {
 	in              *os.File // what the child reads
 	out             *os.File // what the child writes
 	errs            *tail
+	files           []*os.File // that the child is handed
 	layers, missing []string
 	ended           chan struct{}
 }
 
 // launch starts the program with an empty environment, in its own session, with three pipes and nothing else; where the system permits, in
 // namespaces of its own.
-func launch(c Command, limits Limits) (*process, error) {
+func launch(c Command, limits Limits, handed []int, devices []Device) (*process, error) {
 	p := &process{ended: make(chan struct{}), layers: []string{"environment", "session"}}
+	for _, i := range handed {
+		p.files = append(p.files, devices[i].File)
+	}
 	started := make(chan error, 1)
 	go func() {
 		// The kernel kills the child when the thread that started it ends: this thread stays until the child has gone.
@@ -148,6 +164,7 @@ func (p *process) startIn(c Command, limits Limits, w way) (err error) {
 	if err != nil {
 		return err
 	}
+	widen(in)
 	cmd := exec.Command(c.Path) //nolint:gosec,noctx // G204: the program itself; the watch kills it, not the context
 	cmd.Args, cmd.Dir, cmd.SysProcAttr = c.Args, "/", w.attr
 	cmd.Env = []string{
@@ -155,7 +172,7 @@ func (p *process) startIn(c Command, limits Limits, w way) (err error) {
 		"GODEBUG=containermaxprocs=0", // else Go keeps files of the control group open
 		"GOTRACEBACK=single", "TZ=UTC",
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, childErrs
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = childIn, childOut, childErrs, p.files
 	if err = cmd.Start(); err != nil {
 		return err
 	}

@@ -72,8 +72,11 @@ type Range struct{ Offset, Length int64 }
 
 // Device is what the child may read, and all that it may read. Source must be safe for concurrent use and hold Size bytes.
 type Device struct {
-	Source   io.ReaderAt
-	Size     int64
+	Source io.ReaderAt
+	Size   int64
+	// File is a local file with the same bytes, or nil. One that is open for reading only is handed to the child as it is, where the system
+	// can keep the child from doing more with it; then Source is not asked and reading costs what it costs without a child.
+	File     *os.File
 	Parallel int           // answers in the making at once; 0 or 1: one after the other, which is cheapest where reading does not wait
 	Prefetch func([]Range) // told what the child will want soon, nil if that helps nothing; must not block
 }
@@ -82,7 +85,7 @@ type Device struct {
 type Report struct {
 	Layers  []string // that were on
 	Missing []string // that were not, each with its reason
-	Reads   int64    // requests of the child
+	Reads   int64    // requests of the child; a file that it was handed it reads without
 	Bytes   int64    // handed to it
 	CPU     time.Duration
 	Peak    int64   // bytes resident at most, of the child; 0 if this system does not tell

@@ -79,13 +79,14 @@ func filter(pid uint32) []unix.SockFilter {
 	return append(p, ret(retEPERM))
 }
 
-// plain are the calls that are allowed whatever their arguments, the most frequent first. No descriptor but the pipes is open.
+// plain are the calls that are allowed whatever their arguments, the most frequent first. No descriptor is open but the pipes and files for reading.
 var plain = append([]uint32{
 	unix.SYS_READ, unix.SYS_WRITE, unix.SYS_FUTEX, unix.SYS_MADVISE, unix.SYS_NANOSLEEP, unix.SYS_CLOCK_GETTIME, unix.SYS_GETPID,
 	unix.SYS_SCHED_YIELD, unix.SYS_MUNMAP, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_CREATE1, unix.SYS_EVENTFD2,
 	unix.SYS_CLOSE, unix.SYS_BRK, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_GETTIMEOFDAY, unix.SYS_GETTID, unix.SYS_GETRANDOM,
 	unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK, unix.SYS_SCHED_GETAFFINITY,
 	unix.SYS_RESTART_SYSCALL, unix.SYS_EXIT, unix.SYS_EXIT_GROUP,
+	unix.SYS_PREAD64,                                             // of a file that was handed over
 	unix.SYS_SET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_MEMBARRIER, // threads of C libraries
 }, plainHere...)
 

@@ -1,8 +1,12 @@
 package sandbox
 
 import (
+	"errors"
+	"io"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // way is one way of starting a child, with what it adds to the walls.
@@ -22,6 +26,48 @@ func ways() []way {
 	apart.UidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: os.Geteuid(), Size: 1}}
 	apart.GidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: os.Getegid(), Size: 1}}
 	return []way{{[]string{"user namespace", "network namespace"}, &apart}, {nil, &base}}
+}
+
+// widen lets a pipe hold a whole answer, so that the parent need not wait for the child in the middle of one. A system that does not let it be
+// so wide only makes reading dearer.
+func widen(f *os.File) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, maxRead) })
+}
+
+// readOnly reports whether a file is open for nothing but reading (fcntl(2): F_GETFL).
+func readOnly(f *os.File) bool {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	flags := unix.O_RDWR
+	err = raw.Control(func(fd uintptr) {
+		if got, err := unix.FcntlInt(fd, unix.F_GETFL, 0); err == nil {
+			flags = got
+		}
+	})
+	return err == nil && flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY
+}
+
+// readFile fills p from a descriptor, or says why not.
+func readFile(fd int, p []byte, off int64) (done int, err error) {
+	for done < len(p) {
+		n, err := unix.Pread(fd, p[done:], off+int64(done))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return done, err
+		case n == 0:
+			return done, io.ErrUnexpectedEOF
+		default:
+			done += n
+		}
+	}
+	return done, nil
 }
 
 // selfPath names the file of this process even if it was replaced or removed.

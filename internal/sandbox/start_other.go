@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -15,6 +16,15 @@ type way struct {
 
 // ways lists the ways of starting a child: this system has only the plain one.
 func ways() []way { return []way{{nil, &syscall.SysProcAttr{}}} }
+
+// widen does nothing: pipes are as wide as this system makes them.
+func widen(*os.File) {}
+
+// readOnly is false: no filter here keeps a child from doing more with a file.
+func readOnly(*os.File) bool { return false }
+
+// readFile is never needed, since no file is handed over.
+func readFile(int, []byte, int64) (int, error) { return 0, errors.New("no file was handed over") }
 
 func selfPath() (string, error) { return os.Executable() }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -18,6 +19,7 @@ type talk struct {
 	to        *stream
 	limits    Limits
 	devices   []Device
+	handed    []int // the devices whose files the child was handed, in the order of their descriptors
 	onMessage func([]byte)
 	report    Report
 	greeted   atomic.Bool
@@ -45,7 +47,7 @@ func newTalk(from io.Reader, to io.Writer, limits Limits, devices []Device, onMe
 // run talks until the child has given its whole result.
 func (k *talk) run(job []byte) ([]byte, error) {
 	k.job = job
-	text, err := limitsJSON(k.limits)
+	text, err := limitsJSON(rules{k.limits, len(k.handed)})
 	if err != nil {
 		return nil, err
 	}
@@ -146,8 +148,12 @@ func (k *talk) greet(payload []byte) error {
 	}
 	k.greeted.Store(true)
 	o := order{job: k.job}
-	for _, d := range k.devices {
-		o.sizes = append(o.sizes, d.Size)
+	for i, d := range k.devices {
+		p := place{size: d.Size}
+		if at := slices.Index(k.handed, i); at >= 0 {
+			p.fd = uint32(firstFile + at) //nolint:gosec // G115: at most maxDevices
+		}
+		o.devices = append(o.devices, p)
 	}
 	if err := k.to.put(kindJob, 0, o.bytes()); err != nil {
 		return errGone

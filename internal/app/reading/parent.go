@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,9 @@ func (r Reader) Read(ctx context.Context, job Job, devices []Device, watch Watch
 	sources := make([]sandbox.Device, len(devices))
 	for i, d := range devices {
 		sources[i] = sandbox.Device{Source: d, Size: d.Size()}
+		if f, ok := d.(interface{ File() *os.File }); ok {
+			sources[i].File = f.File()
+		}
 		if p, ok := d.(prefetcher); ok {
 			job.Disks[i].Hints, sources[i].Parallel = true, parallel
 			sources[i].Prefetch = func(ranges []sandbox.Range) {

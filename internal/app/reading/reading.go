@@ -40,7 +40,7 @@ type Disk struct {
 }
 
 // Device is where a disk's bytes come from. It is safe for concurrent use. A device with Prefetch(off, length int64) is told what will be
-// read soon.
+// read soon. One with File() *os.File is a local file, which a child can read by itself.
 type Device interface {
 	io.ReaderAt
 	Size() int64

@@ -40,5 +40,8 @@ func (i *Image) Size() int64 { return i.size }
 // ReadAt implements io.ReaderAt.
 func (i *Image) ReadAt(p []byte, off int64) (int, error) { return i.file.ReadAt(p, off) }
 
+// File returns the open file, which can only be read, so that a reader in another process can be handed it. It ends with Close.
+func (i *Image) File() *os.File { return i.file }
+
 // Close closes the file.
 func (i *Image) Close() error { return i.file.Close() }
