@@ -20,7 +20,7 @@ var ErrSyntax = errors.New("not a property list")
 
 const (
 	maxDepth = 64
-	maxNodes = 1 << 20 // values of one list, counted each time that one is referred to
+	maxNodes = 1 << 17 // values of one list, counted each time that one is referred to
 )
 
 // Dict is a dictionary. Its values are Dict, []any, string, int64, float64, bool, []byte and time.Time.
