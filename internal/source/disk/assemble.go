@@ -102,7 +102,7 @@ func openArray(a *md.Array) *Disk {
 		}
 		d.cut(v)
 	}
-	d.Notes = append(d.Notes, a.Notes...)
+	d.Notes, d.Gaps = append(d.Notes, a.Notes...), append(d.Gaps, a.Gaps...)
 	return d
 }
 

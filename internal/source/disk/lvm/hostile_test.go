@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"hinomi/internal/source/disk/disktest"
 	"hinomi/internal/source/disk/lvm"
 	"hinomi/internal/source/disk/volume"
 )
@@ -138,7 +139,7 @@ func TestDamaged(t *testing.T) {
 	for name, off := range map[string]int{"label": 512 + 40, "label_sum": 512 + 17, "header": area + 30, "magic": area + 5, "text": at + 100} {
 		b := bytes.Clone(whole)
 		b[off] ^= 1
-		m, err := lvm.Read(inMemory(b))
+		m, err := lvm.Read(disktest.Memory(b))
 		if err == nil {
 			groups, orphans := lvm.Assemble([]*lvm.Member{m})
 			if len(groups) != 0 || len(orphans) != 1 {
@@ -196,7 +197,7 @@ func FuzzText(f *testing.F) {
 		}
 		b := bytes.Clone(small)
 		setText(b, text)
-		m, err := lvm.Read(inMemory(b))
+		m, err := lvm.Read(disktest.Memory(b))
 		if err != nil {
 			t.Fatalf("the label is whole: %v", err)
 		}
@@ -228,7 +229,7 @@ func FuzzLabel(f *testing.F) {
 		if len(b) >= area+512 {
 			binary.LittleEndian.PutUint32(b[area:], sumLVM(b[area+4:area+512]))
 		}
-		m, err := lvm.Read(inMemory(b))
+		m, err := lvm.Read(disktest.Memory(b))
 		if err == nil {
 			lvm.Assemble([]*lvm.Member{m})
 		}

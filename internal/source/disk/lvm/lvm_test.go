@@ -1,76 +1,37 @@
 package lvm_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"os"
+	"maps"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"hinomi/internal/source/disk/disktest"
 	"hinomi/internal/source/disk/lvm"
 	"hinomi/internal/source/disk/volume"
 )
 
-// memory is a device in memory.
-type memory struct{ *bytes.Reader }
+var archive = disktest.Archive("testdata/groups.tar.gz")
 
-func inMemory(b []byte) volume.Device { return memory{bytes.NewReader(b)} }
-
-// disks returns the disks that Linux wrote, by name (testdata/README.md). They
-// must not be changed.
+// disks returns the disks that Linux wrote, and the two partitions of vde as
+// testdata/lvm.sh made them. They must not be changed.
 func disks(t testing.TB) map[string][]byte {
 	t.Helper()
-	all, err := unpacked()
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := maps.Clone(archive.All(t))
+	all["vde1"], all["vde2"] = all["vde"][2048*512:][:61440*512], all["vde"][65536*512:][:61440*512]
 	return all
-}
-
-var unpacked = sync.OnceValues(unpack)
-
-func unpack() (map[string][]byte, error) {
-	f, err := os.Open("testdata/groups.tar.gz")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	packed, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string][]byte{}
-	for r := tar.NewReader(packed); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if out[h.Name], err = io.ReadAll(r); err != nil {
-			return nil, err
-		}
-	}
-	// The two partitions of vde, as testdata/lvm.sh made them.
-	out["vde1"], out["vde2"] = out["vde"][2048*512:][:61440*512], out["vde"][65536*512:][:61440*512]
-	delete(out, "vde")
-	return out, nil
 }
 
 // member reads a physical volume that must be one.
 func member(t testing.TB, b []byte) *lvm.Member {
 	t.Helper()
-	m, err := lvm.Read(inMemory(b))
+	m, err := lvm.Read(disktest.Memory(b))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,24 +71,10 @@ func state(t testing.TB, g *lvm.Group, sums map[string]string) map[string]string
 	return out
 }
 
-func linuxSums(t testing.TB) map[string]string {
-	t.Helper()
-	wanted, err := os.ReadFile("testdata/groups.want")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sums := map[string]string{}
-	for line := range strings.Lines(string(wanted)) {
-		f := strings.Fields(line)
-		sums[f[2]] = f[0] + " " + f[1]
-	}
-	return sums
-}
-
 // TestGroups reads every volume of three groups, byte for byte as Linux read it.
 func TestGroups(t *testing.T) {
 	all := disks(t)
-	sums := linuxSums(t)
+	sums := disktest.Sums(t, "testdata/groups.want")
 	const same = " as Linux reads it"
 	cases := []struct {
 		name, disks string

@@ -24,6 +24,9 @@ type Array struct {
 	Err    error
 	// Notes are facts about the read, such as a member that was not used.
 	Notes []string
+	// Gaps are what may be stale, such as a mirror of which a member is missing
+	// that was in sync when the others were written last.
+	Gaps []string
 	// Members are those that were found, used or not.
 	Members []*Member
 }
@@ -153,10 +156,22 @@ func mirrored(a *Array, members []*Member) (volume.Device, error) {
 	if used == nil {
 		return nil, fmt.Errorf("none of the %d members found is in sync: %w", len(members), volume.ErrCorrupt)
 	}
+	a.noteMissing(members)
 	if used.Events < members[0].Events {
 		a.Notes = append(a.Notes, fmt.Sprintf("md array %s: member %d was read, one event behind", a.UUID, used.number))
 	}
 	return dev, nil
+}
+
+// noteMissing says which members the newest one takes for active and are not
+// there: they may have gone on without it.
+func (a *Array) noteMissing(members []*Member) {
+	for number, role := range members[0].roles {
+		here := slices.ContainsFunc(members, func(m *Member) bool { return m.number == number })
+		if role < members[0].disks && !here {
+			a.Gaps = append(a.Gaps, fmt.Sprintf("md array %s: member %d is not among the disks and may be newer than those that are", a.UUID, number))
+		}
+	}
 }
 
 // inOrder returns the members at their places; all must be there.

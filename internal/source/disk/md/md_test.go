@@ -1,69 +1,25 @@
 package md_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"hinomi/internal/source/disk/disktest"
 	"hinomi/internal/source/disk/md"
 	"hinomi/internal/source/disk/volume"
 )
 
-// memory is a device in memory.
-type memory struct{ *bytes.Reader }
-
-func inMemory(b []byte) volume.Device { return memory{bytes.NewReader(b)} }
-
-// disks returns the disks that Linux wrote, by name (testdata/README.md). They
-// must not be changed.
-func disks(t testing.TB) map[string][]byte {
-	t.Helper()
-	all, err := unpacked()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-var unpacked = sync.OnceValues(unpack)
-
-func unpack() (map[string][]byte, error) {
-	f, err := os.Open("testdata/arrays.tar.gz")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	packed, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string][]byte{}
-	for r := tar.NewReader(packed); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if out[h.Name], err = io.ReadAll(r); err != nil {
-			return nil, err
-		}
-	}
-}
+var arrays = disktest.Archive("testdata/arrays.tar.gz")
 
 // read reads a superblock wherever it stands.
 func read(dev volume.Device) (*md.Member, error) {
@@ -87,16 +43,8 @@ func sum(t testing.TB, dev volume.Device) string {
 
 // TestArrays reads every array that Linux made, byte for byte as Linux read it.
 func TestArrays(t *testing.T) {
-	wanted, err := os.ReadFile("testdata/arrays.want")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sums := map[string]string{} // name → SHA-256 and size that Linux printed
-	for line := range strings.Lines(string(wanted)) {
-		f := strings.Fields(line)
-		sums[f[2]] = f[0] + " " + f[1]
-	}
-	all := disks(t)
+	sums := disktest.Sums(t, "testdata/arrays.want")
+	all := arrays.All(t)
 	cases := []struct {
 		name, members string // letters of the disks
 		version       string
@@ -123,7 +71,7 @@ func TestArrays(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var members []*md.Member
 			for _, letter := range c.members {
-				m, err := read(inMemory(all["vd"+string(letter)]))
+				m, err := read(disktest.Memory(all["vd"+string(letter)]))
 				if err != nil {
 					t.Fatalf("vd%c: %v", letter, err)
 				}
@@ -132,13 +80,16 @@ func TestArrays(t *testing.T) {
 				}
 				members = append(members, m)
 			}
-			arrays := md.Assemble(members)
-			if len(arrays) != 1 {
-				t.Fatalf("got %d arrays", len(arrays))
+			made := md.Assemble(members)
+			if len(made) != 1 {
+				t.Fatalf("got %d arrays", len(made))
 			}
-			a := arrays[0]
+			a := made[0]
 			if notes := strings.Join(a.Notes, "; "); !strings.Contains(notes, c.notes) || c.notes == "" && notes != "" {
 				t.Errorf("notes: got %q, want %q", notes, c.notes)
+			}
+			if alone := strings.HasSuffix(c.name, "_one"); alone != (len(a.Gaps) > 0) {
+				t.Errorf("gaps %q", a.Gaps)
 			}
 			if d := cmp.Diff(c.devices, strings.Join(a.Names, ",")); d != "" {
 				t.Errorf("names: want -, got +:\n%s", d)
@@ -162,7 +113,7 @@ func TestArrays(t *testing.T) {
 
 // superblocks returns a disk with each version of the superblock.
 func superblocks(t testing.TB) map[string][]byte {
-	all := disks(t)
+	all := arrays.All(t)
 	return map[string][]byte{"0.90": all["vda"], "1.0": all["vdd"], "1.1": all["vde"], "1.2": all["vdh"]}
 }
 
@@ -178,13 +129,13 @@ func TestBroken(t *testing.T) {
 		for _, off := range []int{17, 73, 81, 89, 201, 217} {
 			b := bytes.Clone(disk)
 			b[at+off] ^= 0x40
-			if m, err := read(inMemory(b)); err == nil {
+			if m, err := read(disktest.Memory(b)); err == nil {
 				t.Errorf("%s: byte %d changed: got %+v", version, off, m)
 			}
 		}
 		b := bytes.Clone(disk)
 		clear(b[at : at+4096])
-		if _, err := read(inMemory(b)); !errors.Is(err, md.ErrNone) {
+		if _, err := read(disktest.Memory(b)); !errors.Is(err, md.ErrNone) {
 			t.Errorf("%s: without its superblock: %v", version, err)
 		}
 	}
@@ -222,7 +173,7 @@ func TestHostile(t *testing.T) {
 			sb := b[4096:]
 			c.write(sb)
 			seal(sb)
-			m, err := read(inMemory(b))
+			m, err := read(disktest.Memory(b))
 			if err == nil {
 				a := md.Assemble([]*md.Member{m})[0]
 				if err = a.Err; err == nil {
@@ -258,7 +209,7 @@ func FuzzRead(f *testing.F) {
 		at := place(version, len(disk))
 		f.Add(disk[at:at+4096], uint8(slices.Index([]string{"0.90", "1.0", "1.1", "1.2"}, version)))
 	}
-	whole, err := read(inMemory(superblocks(f)["1.2"]))
+	whole, err := read(disktest.Memory(superblocks(f)["1.2"]))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -273,7 +224,7 @@ func FuzzRead(f *testing.F) {
 				seal(b[at:])
 			}
 		}
-		m, err := read(inMemory(b))
+		m, err := read(disktest.Memory(b))
 		if err != nil {
 			return
 		}

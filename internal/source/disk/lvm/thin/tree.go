@@ -37,15 +37,15 @@ func (p *Pool) find(root, key uint64, length int) (value []byte, ok bool, err er
 		if len(n.keys) > 0 && n.keys[0] < low {
 			return nil, false, fmt.Errorf("block %d begins at key %d below its parent's %d: %w", root, n.keys[0], low, volume.ErrCorrupt)
 		}
+		if !n.internal && n.length != length {
+			return nil, false, fmt.Errorf("block %d: values of %d bytes, not %d: %w", root, n.length, length, volume.ErrCorrupt)
+		}
 		// The last key that is not above the wanted one.
 		i := sort.Search(len(n.keys), func(i int) bool { return n.keys[i] > key }) - 1
 		if i < 0 {
 			return nil, false, nil
 		}
 		if !n.internal {
-			if n.length != length {
-				return nil, false, fmt.Errorf("block %d: values of %d bytes, not %d: %w", root, n.length, length, volume.ErrCorrupt)
-			}
 			return n.value(i), n.keys[i] == key, nil
 		}
 		low = n.keys[i]
