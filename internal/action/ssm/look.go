@@ -56,17 +56,18 @@ func (m *Manager) Look(ctx context.Context) (State, error) {
 	things, _ := m.all(&Want{})
 	var names []string
 	for _, t := range things {
-		switch t.kind {
-		case run.KindDocument:
-			d, err := m.lookDocument(ctx, t.name)
-			if err != nil {
-				return State{}, err
-			}
-			if d != nil {
-				s.Documents[t.name] = d
-			}
-		case run.KindAssociation:
+		if t.kind == run.KindAssociation {
 			names = append(names, t.name)
+		}
+		if t.kind != run.KindDocument {
+			continue
+		}
+		d, err := m.lookDocument(ctx, t.name)
+		if err != nil {
+			return State{}, err
+		}
+		if d != nil {
+			s.Documents[t.name] = d
 		}
 	}
 	if s.Associations, err = m.lookAssociations(ctx, names); err != nil {

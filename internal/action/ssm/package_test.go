@@ -163,7 +163,7 @@ func TestCommands(t *testing.T) {
 		t.Errorf("step %+v", s)
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "hinomi"), []byte("#!/bin/sh\nfor a; do echo \"[$a]\"; done\n"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(dir, "hinomi"), []byte("#!/bin/sh\nfor a; do echo \"[$a]\"; done\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	script := strings.ReplaceAll(strings.Join(s.Inputs.RunCommand, "\n"), "/opt/hinomi/bin", dir)

@@ -105,6 +105,8 @@ func (m *Manager) syncStep(v *Sync, t thing) Step {
 		return step(Blocked, t, t.name, "another installation's sync of this name writes to bucket %s: inventories are read by API instead", v.Bucket)
 	case v.Prefix != SyncPrefix || v.Region != m.at.Region:
 		return step(Repair, t, t.name, "it writes to %s/%s in %s", v.Bucket, v.Prefix, v.Region)
+	case v.Status == "Failed":
+		return step(Keep, t, t.name, "it is as it should be, but its last sync failed: %s", v.Message)
 	}
 	return step(Keep, t, t.name, "it is as it should be")
 }

@@ -1,7 +1,7 @@
 package ssm
 
 import (
-	"crypto/md5" //nolint:gosec // the content hash of SSM's inventory is MD5 (SSM API reference, InventoryItem)
+	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
 	"slices"
@@ -137,7 +137,7 @@ func (s *Server) putInventory(c *awstest.Call, p *place) (any, *failure) {
 		if err != nil || len(b) > maxType {
 			return nil, &failure{"ItemSizeLimitExceededException", "The inventory item size has exceeded the size limit."}
 		}
-		sum := md5.Sum(b) //nolint:gosec // see above
+		sum := md5.Sum(b) // SSM API reference, InventoryItem: ContentHash
 		if got := hex.EncodeToString(sum[:]); i.ContentHash != "" && i.Content == nil && n.items[i.TypeName] != nil && n.items[i.TypeName].hash == i.ContentHash {
 			n.items[i.TypeName].captured = i.CaptureTime
 			continue

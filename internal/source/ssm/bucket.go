@@ -112,8 +112,10 @@ func (b Bucket) get(ctx context.Context, key string, limit int64) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	defer out.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(out.Body, limit+1))
+	if closeErr := out.Body.Close(); err == nil {
+		err = closeErr
+	}
 	if err == nil && int64(len(body)) > limit {
 		err = fmt.Errorf("more than %d bytes", limit)
 	}

@@ -109,21 +109,19 @@ func agentInventory(os inventory.OS, supported bool, items Items) *inventory.Inv
 }
 
 func covered(os inventory.OS) []string {
-	switch familyOf(os) {
-	case dpkgFamily:
-		return []string{dpkgPlace}
-	case rpmFamily:
-		return []string{rpmPlace}
+	if place, ok := places()[os.ID]; ok {
+		return []string{place}
 	}
-	switch os.ID {
-	case "windows":
-		return []string{windowsPlace}
-	case "macos":
-		return []string{macPlace}
-	case "bottlerocket":
-		return []string{thinPlace}
+	place, ok := map[family]string{dpkgFamily: dpkgPlace, rpmFamily: rpmPlace}[familyOf(os)]
+	if !ok {
+		return []string{}
 	}
-	return []string{}
+	return []string{place}
+}
+
+// places are those of systems that no package manager of Linux keeps.
+func places() map[string]string {
+	return map[string]string{"windows": windowsPlace, "macos": macPlace, "bottlerocket": thinPlace}
 }
 
 var kbPattern = regexp.MustCompile(`^KB[0-9]{4,9}$`)
@@ -190,9 +188,13 @@ func Best(agent, mine *inventory.Inventory, now time.Time, stale time.Duration) 
 	if len(fresh) == 0 {
 		return mine
 	}
+	place := "/"
+	if len(agent.Covered) > 0 {
+		place = agent.Covered[0]
+	}
 	out := *mine
 	out.Gaps = append(slices.Clone(mine.Gaps), inventory.Gap{
-		Path: agent.Covered[0], FoundBy: "ssm", Reason: fmt.Sprintf("%d packages were installed or changed since the collector ran, %s among them", len(fresh), fresh[0]),
+		Path: place, FoundBy: "ssm", Reason: fmt.Sprintf("%d packages were installed or changed since the collector ran, %s among them", len(fresh), fresh[0]),
 	})
 	return &out
 }

@@ -50,6 +50,9 @@ func tries(c *connector.Connector, s *awsclient.Session, region, installation st
 	if c.May(connector.SnapshotVolumes) {
 		out = append(out, scanTries(s, region, installation)...)
 	}
+	if c.May(connector.ManageSSM) {
+		out = append(out, manageTries(s, region)...)
+	}
 	if c.Organization.Enroll {
 		out = append(out, attempt{Check{Action: "organizations:ListAccounts", Use: "find the organisation's members", Required: true}, func(ctx context.Context) error {
 			_, err := s.Organizations().ListAccounts(ctx, &organizations.ListAccountsInput{MaxResults: ptr.Int32(1)})

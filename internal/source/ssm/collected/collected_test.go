@@ -17,7 +17,7 @@ import (
 )
 
 func host(packages int) *inventory.Inventory {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // names, no secrets
+	r := rand.New(rand.NewPCG(1, 2))
 	inv := &inventory.Inventory{
 		OS: inventory.OS{ID: "debian", VersionID: "12"}, Method: inventory.Agent, Covered: []string{"/usr", "/opt"},
 		ReadAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Gaps: []inventory.Gap{{Path: "/home", Reason: "not a default path"}},
