@@ -59,10 +59,12 @@ const (
 	Created  ResourceState = "CREATED"
 	Deleted  ResourceState = "DELETED"
 	Stuck    ResourceState = "STUCK" // could not be deleted: reported until it is
+	Kept     ResourceState = "KEPT"  // stays after its scan as its volume's baseline, until a newer one, its expiry or the connector's end
 )
 
 // The tag keys of every resource that hinomi makes in an account (the values: this installation's ID, the scan's ID).
 const (
 	TagInstallation = "HinomiInstallation"
 	TagScan         = "HinomiScan"
+	TagBaseline     = "HinomiBaseline" // of a snapshot that may stay after its scan; the value is its instance's ID
 )

@@ -22,6 +22,7 @@ type API interface {
 	CreateSnapshots(context.Context, *ec2.CreateSnapshotsInput, ...func(*ec2.Options)) (*ec2.CreateSnapshotsOutput, error)
 	DescribeSnapshots(context.Context, *ec2.DescribeSnapshotsInput, ...func(*ec2.Options)) (*ec2.DescribeSnapshotsOutput, error)
 	DeleteSnapshot(context.Context, *ec2.DeleteSnapshotInput, ...func(*ec2.Options)) (*ec2.DeleteSnapshotOutput, error)
+	ModifySnapshotAttribute(context.Context, *ec2.ModifySnapshotAttributeInput, ...func(*ec2.Options)) (*ec2.ModifySnapshotAttributeOutput, error)
 }
 
 // Keeper keeps what is made, so that nothing is forgotten: KeepResource stores a resource's present state durably before it returns.
@@ -49,6 +50,33 @@ type Maker struct {
 	keep         Keeper
 	clock        Clock
 	installation string
+	opts         Options
+}
+
+// Options change what a maker does. The zero value makes snapshots for one scan each.
+type Options struct {
+	// ScanTag is the key of the tag that holds the scan's ID; run.TagScan if "".
+	ScanTag string
+	// Baselines makes the snapshots so that they may stay as their volumes' baselines: with the tag for it.
+	Baselines bool
+	// BaselineLife is how long a baseline may stay; a sweep deletes those that are older, and all of them if it is 0.
+	BaselineLife time.Duration
+	// Reader is the account that reads the snapshots, to which they are shared; "" is the account that they are in.
+	Reader string
+}
+
+// With returns a maker like m with other options.
+func (m *Maker) With(o Options) *Maker {
+	c := *m
+	c.opts = o
+	return &c
+}
+
+func (m *Maker) scanTag() string {
+	if m.opts.ScanTag != "" {
+		return m.opts.ScanTag
+	}
+	return run.TagScan
 }
 
 // New returns a maker. installation is this installation's ID: the value of the tag that marks what is ours.
@@ -64,6 +92,7 @@ type Captured struct {
 	Resource run.Resource
 	Device   string // the volume's device name on the instance, "" if not known
 	SizeGiB  int
+	KeyARN   string // of the KMS key that it is encrypted with, "" if it is not encrypted
 }
 
 // maxWait is how long a snapshot may stay pending before the scan gives up: first snapshots of large volumes take hours,
@@ -90,17 +119,9 @@ func (m *Maker) Capture(ctx context.Context, at Place, scanID string, i *asset.I
 		}
 		intents[v.VolumeID] = r
 	}
-	out, err := m.api.CreateSnapshots(ctx, &ec2.CreateSnapshotsInput{
-		InstanceSpecification: &types.InstanceSpecification{InstanceId: &i.ID},
-		Description:           aws.String("hinomi scan " + scanID + " of " + i.ID),
-		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSnapshot, Tags: []types.Tag{
-			{Key: aws.String(run.TagInstallation), Value: &m.installation},
-			{Key: aws.String(run.TagScan), Value: &scanID},
-			{Key: aws.String("Name"), Value: aws.String("hinomi scan of " + i.ID)},
-		}}},
-	}, at.Call...)
+	out, err := m.api.CreateSnapshots(ctx, m.input(scanID, i), at.Call...)
 	if err != nil {
-		return nil, fmt.Errorf("create snapshots of %s: %w", i.ID, err)
+		return nil, fmt.Errorf("create snapshots of %s: %w", i.ID, classify(err))
 	}
 	var made []Captured
 	for _, s := range out.Snapshots {
@@ -127,7 +148,36 @@ func (m *Maker) Capture(ctx context.Context, at Place, scanID string, i *asset.I
 	if len(made) == 0 {
 		return nil, fmt.Errorf("%w any more: all were detached", ErrNoVolumes)
 	}
-	return made, m.wait(ctx, at, made)
+	if err := m.wait(ctx, at, made); err != nil {
+		return made, err
+	}
+	return made, m.share(ctx, at, made)
+}
+
+// input is the request for one set of an instance's volumes.
+func (m *Maker) input(scanID string, i *asset.Instance) *ec2.CreateSnapshotsInput {
+	tags := []types.Tag{
+		{Key: aws.String(run.TagInstallation), Value: &m.installation},
+		{Key: aws.String(m.scanTag()), Value: &scanID},
+		{Key: aws.String("Name"), Value: aws.String("hinomi scan of " + i.ID)},
+	}
+	if m.opts.Baselines {
+		tags = append(tags, types.Tag{Key: aws.String(run.TagBaseline), Value: &i.ID})
+	}
+	return &ec2.CreateSnapshotsInput{
+		InstanceSpecification: &types.InstanceSpecification{InstanceId: &i.ID},
+		Description:           aws.String("hinomi scan " + scanID + " of " + i.ID),
+		TagSpecifications:     []types.TagSpecification{{ResourceType: types.ResourceTypeSnapshot, Tags: tags}},
+	}
+}
+
+// noteKey notes the key that a snapshot is encrypted with.
+func noteKey(made []Captured, s types.Snapshot) {
+	for i := range made {
+		if made[i].Resource.ID == aws.ToString(s.SnapshotId) {
+			made[i].KeyARN = aws.ToString(s.KmsKeyId)
+		}
+	}
 }
 
 func deviceOf(i *asset.Instance, volume string) string {
@@ -155,11 +205,12 @@ func (m *Maker) wait(ctx context.Context, at Place, made []Captured) error {
 		done := 0
 		if err == nil {
 			for _, s := range out.Snapshots {
+				noteKey(made, s)
 				switch s.State {
 				case types.SnapshotStateCompleted:
 					done++
 				case types.SnapshotStateError:
-					return fmt.Errorf("snapshot %s of %s failed: %s", aws.ToString(s.SnapshotId), aws.ToString(s.VolumeId), aws.ToString(s.StateMessage))
+					return failed(s)
 				default:
 				}
 			}

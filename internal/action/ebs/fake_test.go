@@ -1,6 +1,7 @@
 package ebs_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,9 @@ type world struct {
 	keepErr  error
 	perPage  int
 	newState types.SnapshotState // what a snapshot becomes; completed if ""
+	message  string              // why, if that is an error
+	key      string              // that snapshots are encrypted with
+	made     int                 // snapshots by CreateSnapshots
 }
 
 func newWorld(t *testing.T, volumes ...string) *world {
@@ -126,7 +130,8 @@ func (w *world) CreateSnapshots(_ context.Context, in *ec2.CreateSnapshotsInput,
 	}
 	out := &ec2.CreateSnapshotsOutput{}
 	for _, v := range w.volumes {
-		id := fmt.Sprintf("snap-%d", len(w.snaps)+1)
+		w.made++
+		id := fmt.Sprintf("snap-%d", w.made)
 		w.add(id, v)
 		s := w.snaps[id]
 		s.Tags = in.TagSpecifications[0].Tags
@@ -151,7 +156,10 @@ func (w *world) DescribeSnapshots(_ context.Context, in *ec2.DescribeSnapshotsIn
 	for _, id := range w.left() {
 		s := w.snaps[id]
 		if s.State == types.SnapshotStatePending && w.now.Sub(*s.StartTime) >= w.done {
-			s.State, s.StateMessage = w.newState, aws.String("the state's message")
+			s.State, s.StateMessage = w.newState, aws.String(cmp.Or(w.message, "the state's message"))
+		}
+		if w.key != "" {
+			s.KmsKeyId, s.Encrypted = &w.key, aws.Bool(true)
 		}
 		named := len(in.SnapshotIds) == 0 || slices.Contains(in.SnapshotIds, id)
 		if named && !w.now.Before(w.hidden[id]) && matches(s, in.Filters) {
@@ -209,3 +217,51 @@ func (w *world) DeleteSnapshot(_ context.Context, in *ec2.DeleteSnapshotInput, _
 }
 
 var errLost = errors.New("connection reset by peer")
+
+// ModifySnapshotAttribute implements ebs.API.
+func (w *world) ModifySnapshotAttribute(_ context.Context, in *ec2.ModifySnapshotAttributeInput, _ ...func(*ec2.Options)) (*ec2.ModifySnapshotAttributeOutput, error) {
+	w.log = append(w.log, fmt.Sprintf("%s %s %v", in.OperationType, *in.SnapshotId, in.UserIds))
+	if err := w.fails["ModifySnapshotAttribute"]; err != nil {
+		return nil, err
+	}
+	if w.snaps[*in.SnapshotId] == nil {
+		return nil, apiError("InvalidSnapshot.NotFound")
+	}
+	return &ec2.ModifySnapshotAttributeOutput{}, nil
+}
+
+// mortal is a world seen by a process that dies at its nth call: with after, what the call asked for has happened.
+type mortal struct {
+	*world
+	left  int
+	after bool
+}
+
+func live[O any](m *mortal, call func() (O, error)) (O, error) {
+	var none O
+	m.left--
+	switch {
+	case m.left > 0:
+		return call()
+	case m.left == 0 && m.after:
+		_, _ = call()
+	}
+	return none, errLost
+}
+
+func (m *mortal) KeepResource(ctx context.Context, r run.Resource) error {
+	_, err := live(m, func() (int, error) { return 0, m.world.KeepResource(ctx, r) })
+	return err
+}
+
+func (m *mortal) CreateSnapshots(ctx context.Context, in *ec2.CreateSnapshotsInput, o ...func(*ec2.Options)) (*ec2.CreateSnapshotsOutput, error) {
+	return live(m, func() (*ec2.CreateSnapshotsOutput, error) { return m.world.CreateSnapshots(ctx, in, o...) })
+}
+
+func (m *mortal) DescribeSnapshots(ctx context.Context, in *ec2.DescribeSnapshotsInput, o ...func(*ec2.Options)) (*ec2.DescribeSnapshotsOutput, error) {
+	return live(m, func() (*ec2.DescribeSnapshotsOutput, error) { return m.world.DescribeSnapshots(ctx, in, o...) })
+}
+
+func (m *mortal) DeleteSnapshot(ctx context.Context, in *ec2.DeleteSnapshotInput, o ...func(*ec2.Options)) (*ec2.DeleteSnapshotOutput, error) {
+	return live(m, func() (*ec2.DeleteSnapshotOutput, error) { return m.world.DeleteSnapshot(ctx, in, o...) })
+}

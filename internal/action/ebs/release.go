@@ -20,19 +20,21 @@ import (
 // An intent is given up as "never made" only when a look after that time finds nothing.
 const settle = 5 * time.Minute
 
-// Release deletes every snapshot of a scan: those the resources name and those its tag finds. Each outcome is kept. It returns an error
+// Release deletes every snapshot of a scan: those the resources name and those its tag finds, but for those that are Kept. Each outcome is kept. It returns an error
 // that names what could not be deleted; that stays kept as Stuck, and a sweep tries again.
 func (m *Maker) Release(ctx context.Context, at Place, scanID string, resources []run.Resource) error {
-	open := slices.DeleteFunc(slices.Clone(resources), func(r run.Resource) bool { return r.State == run.Deleted })
+	open := slices.DeleteFunc(slices.Clone(resources), func(r run.Resource) bool { return r.State == run.Deleted || r.State == run.Kept })
 	found, err := m.ours(ctx, at, scanID)
 	if err != nil {
 		return errors.Join(err, m.unseen(ctx, open, err))
 	}
+	found, _, doubled := m.removeDoubles(ctx, at, found, resources)
 	_, err = m.end(ctx, at, open, found)
-	return err
+	return errors.Join(doubled, err)
 }
 
-// Sweep deletes every snapshot of this installation in a place whose scan is not running, and settles the open resources given.
+// Sweep deletes every snapshot of this installation in a place whose scan is not running and that is no live baseline, and settles the open
+// resources given, among which every Kept one must be. Of a volume's baselines the newest lives, for as long as Options says.
 // running is asked only after the place was looked at: a scan that begins meanwhile keeps its snapshots. It returns what it deleted.
 func (m *Maker) Sweep(ctx context.Context, at Place, open []run.Resource, running func(ctx context.Context, scanID string) (bool, error)) (deleted []run.Resource, err error) {
 	found, lookErr := m.ours(ctx, at, "")
@@ -48,13 +50,26 @@ func (m *Maker) Sweep(ctx context.Context, at Place, open []run.Resource, runnin
 		}
 		return alive[scanID]
 	}
-	open = slices.DeleteFunc(slices.Clone(open), func(r run.Resource) bool { return r.State == run.Deleted || spared(r.ScanID) })
+	live := m.liveBaselines(open)
+	// A baseline's scan has ended, and may be forgotten.
+	settled := func(r run.Resource) bool {
+		return r.State == run.Deleted || slices.Contains(live, r) || r.State != run.Kept && spared(r.ScanID)
+	}
+	open = slices.DeleteFunc(slices.Clone(open), settled)
 	if lookErr != nil {
 		return nil, errors.Join(append(faults, lookErr, m.unseen(ctx, open, lookErr))...)
 	}
-	found = slices.DeleteFunc(found, func(s types.Snapshot) bool { return spared(tagOf(s, run.TagScan)) })
+	faults = append(faults, m.settleLive(ctx, at, live, found))
+	found, doubles, err := m.removeDoubles(ctx, at, found, live)
+	faults = append(faults, err)
+	found = slices.DeleteFunc(found, func(s types.Snapshot) bool { return !named(s, open) && spared(m.scanOf(s)) })
 	deleted, err = m.end(ctx, at, open, found)
-	return deleted, errors.Join(append(faults, err)...)
+	return append(doubles, deleted...), errors.Join(append(faults, err)...)
+}
+
+// named says whether a row names a snapshot by its ID.
+func named(s types.Snapshot, rows []run.Resource) bool {
+	return slices.ContainsFunc(rows, func(r run.Resource) bool { return r.ID == aws.ToString(s.SnapshotId) })
 }
 
 // unseen keeps that a place could not be looked at as the reason why its known snapshots are still there.
@@ -76,7 +91,7 @@ func (m *Maker) unseen(ctx context.Context, open []run.Resource, cause error) er
 // answer was lost makes a volume's snapshot twice: a row is Deleted only when all of its volume's are.
 func (m *Maker) end(ctx context.Context, at Place, rows []run.Resource, found []types.Snapshot) (deleted []run.Resource, err error) {
 	for _, s := range found { // found by the tag alone: the row was lost with an older database, or has been settled
-		if !slices.ContainsFunc(rows, func(r run.Resource) bool { return isOf(s, r) }) {
+		if !slices.ContainsFunc(rows, func(r run.Resource) bool { return m.isOf(s, r) }) {
 			rows = append(rows, m.resource(at, s))
 		}
 	}
@@ -84,7 +99,7 @@ func (m *Maker) end(ctx context.Context, at Place, rows []run.Resource, found []
 	for _, r := range rows {
 		var ids []string
 		for _, s := range found {
-			if isOf(s, r) {
+			if m.isOf(s, r) {
 				ids = append(ids, aws.ToString(s.SnapshotId))
 			}
 		}
@@ -103,8 +118,8 @@ func (m *Maker) end(ctx context.Context, at Place, rows []run.Resource, found []
 }
 
 // isOf reports whether a snapshot is what a row is about.
-func isOf(s types.Snapshot, r run.Resource) bool {
-	return aws.ToString(s.SnapshotId) == r.ID || tagOf(s, run.TagScan) == r.ScanID && aws.ToString(s.VolumeId) == r.Of
+func (m *Maker) isOf(s types.Snapshot, r run.Resource) bool {
+	return aws.ToString(s.SnapshotId) == r.ID || m.scanOf(s) == r.ScanID && aws.ToString(s.VolumeId) == r.Of
 }
 
 // endOne deletes all snapshots of one row: ids, which the tag's search found, and the row's own if that search did not show it (yet).
@@ -155,7 +170,7 @@ func (m *Maker) endOne(ctx context.Context, at Place, r run.Resource, ids []stri
 
 func (m *Maker) resource(at Place, s types.Snapshot) run.Resource {
 	return run.Resource{
-		ScanID: tagOf(s, run.TagScan), Connector: at.Connector, Account: at.Account, Region: at.Region, Kind: asset.KindSnapshot,
+		ScanID: m.scanOf(s), Connector: at.Connector, Account: at.Account, Region: at.Region, Kind: asset.KindSnapshot,
 		Of: aws.ToString(s.VolumeId), ID: aws.ToString(s.SnapshotId), State: run.Created, CreatedAt: aws.ToTime(s.StartTime),
 	}
 }
@@ -166,7 +181,7 @@ func (m *Maker) ours(ctx context.Context, at Place, scanID string) ([]types.Snap
 		{Name: aws.String("tag:" + run.TagInstallation), Values: []string{m.installation}},
 	}}
 	if scanID != "" {
-		in.Filters = append(in.Filters, types.Filter{Name: aws.String("tag:" + run.TagScan), Values: []string{scanID}})
+		in.Filters = append(in.Filters, types.Filter{Name: aws.String("tag:" + m.scanTag()), Values: []string{scanID}})
 	}
 	var out []types.Snapshot
 	for {
@@ -207,12 +222,19 @@ func (m *Maker) mayDelete(ctx context.Context, at Place, id string) (there bool,
 
 // remove deletes a snapshot that was seen to carry our tag. One that is gone already is no fault.
 func (m *Maker) remove(ctx context.Context, at Place, id string) error {
+	unshared := m.unshare(ctx, at, id)
 	_, err := m.api.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: &id}, at.Call...)
 	if notFound(err) {
 		return nil
 	}
+	if err != nil {
+		err = errors.Join(err, unshared) // it stays for now, so it matters who may read it
+	}
 	return err
 }
+
+// scanOf is the scan that a snapshot was made for, "" if it does not say.
+func (m *Maker) scanOf(s types.Snapshot) string { return tagOf(s, m.scanTag()) }
 
 func tagOf(s types.Snapshot, key string) string {
 	for _, t := range s.Tags {
