@@ -1,7 +1,6 @@
 package lockfile
 
 import (
-	"encoding/json"
 	"strings"
 
 	"hinomi/internal/inventory"
@@ -9,28 +8,24 @@ import (
 
 // composer reads composer.lock (getcomposer.org, "composer.lock - The lock file").
 func composer(b []byte, out *output) error {
-	type entry struct{ Name, Version string }
-	var d struct {
-		Packages []entry `json:"packages"`
-		Dev      []entry `json:"packages-dev"`
-	}
-	if err := json.Unmarshal(b, &d); err != nil {
-		return malformed(err)
-	}
-	for _, group := range []struct {
-		list []entry
-		dev  bool
-	}{{d.Packages, false}, {d.Dev, true}} {
-		for _, p := range group.list {
+	return members(b, func(key string, value []byte) error {
+		if key != "packages" && key != "packages-dev" {
+			return nil
+		}
+		return elements(value, func(value []byte) error {
+			var p struct{ Name, Version string }
+			if err := decode(value, &p); err != nil {
+				return err
+			}
 			version, pinned := ComposerVersion(p.Version)
 			if !pinned {
 				out.Unversioned(p.Name, "from the branch "+clip(p.Version))
-				continue
+				return nil
 			}
-			out.add(inventory.Packagist, p.Name, version, group.dev)
-		}
-	}
-	return nil
+			out.add(inventory.Packagist, p.Name, version, key == "packages-dev")
+			return nil
+		})
+	})
 }
 
 // ComposerVersion returns a version as Packagist compares it, without its "v". It is false for a branch (getcomposer.org, "Versions and constraints").

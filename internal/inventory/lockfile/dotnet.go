@@ -2,7 +2,6 @@ package lockfile
 
 import (
 	"bytes"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -14,28 +13,32 @@ import (
 
 // nugetLock reads packages.lock.json (learn.microsoft.com, "NuGet: Locking dependencies"): packages by target framework.
 func nugetLock(b []byte, out *output) error {
-	var d struct {
-		Version      int `json:"version"`
-		Dependencies map[string]map[string]struct {
-			Type     string `json:"type"`
-			Resolved string `json:"resolved"`
-		} `json:"dependencies"`
-	}
-	if err := json.Unmarshal(b, &d); err != nil {
-		return malformed(err)
-	}
 	seen := map[string]bool{}
-	for _, framework := range d.Dependencies {
-		for name, p := range framework {
-			if key := name + "\x00" + p.Resolved; strings.EqualFold(p.Type, "Project") || seen[key] {
-				continue // a project of the solution, or the same for another framework
-			} else {
-				seen[key] = true
-			}
-			out.add(inventory.NuGet, name, p.Resolved, false)
+	return members(b, func(key string, value []byte) error {
+		if key != "dependencies" {
+			return nil
 		}
-	}
-	return nil
+		return members(value, func(_ string, framework []byte) error {
+			return members(framework, func(name string, value []byte) error {
+				var p struct {
+					Type     string `json:"type"`
+					Resolved string `json:"resolved"`
+				}
+				if err := decode(value, &p); err != nil {
+					return err
+				}
+				id := name + "\x00" + p.Resolved
+				if strings.EqualFold(p.Type, "Project") || seen[id] {
+					return nil // a project of the solution, or the same for another framework
+				}
+				if len(seen) < maxPackages {
+					seen[id] = true
+				}
+				out.add(inventory.NuGet, name, p.Resolved, false)
+				return nil
+			})
+		})
+	})
 }
 
 // nugetConfig reads packages.config (learn.microsoft.com, "packages.config reference").

@@ -9,6 +9,9 @@ import (
 	"hinomi/internal/inventory"
 )
 
+// maxGoMod bounds a go.mod, in bytes, whose parser holds a tree of it: the largest public ones are below 100 KB.
+const maxGoMod = 2 << 20
+
 // goMod reads a go.mod (go.dev/ref/mod): the required modules after replacement, indirect ones too, and the standard library of the toolchain that
 // it names. The modules "std" and "cmd" are Go's own sources, whose dependencies are released with Go.
 func goMod(b []byte, out *output) error {

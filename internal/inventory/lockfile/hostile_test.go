@@ -3,9 +3,12 @@ package lockfile_test
 import (
 	"errors"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
+	"hinomi/internal/inventory"
 	"hinomi/internal/inventory/lockfile"
 )
 
@@ -19,6 +22,9 @@ func TestHostile(t *testing.T) {
 		{"deep_json", "npm-lock", strings.Repeat(`{"dependencies":`, 1<<20), lockfile.ErrFormat},
 		{"deep_dependencies", "npm-lock", `{"dependencies":` + strings.Repeat(`{"a":{"version":"1.0.0","dependencies":`, 4000) + `{}` + strings.Repeat("}}", 4000) + `}`, nil},
 		{"deep_lists", "bun-lock", `{"lockfileVersion":1,"packages":{"a":` + strings.Repeat("[", 1<<20), lockfile.ErrFormat},
+		{"many_entries", "npm-lock", `{"packages":{` + strings.Repeat(`"node_modules/a":{"version":"1.0.0"},`, 300_000) + `"":{}}}`, lockfile.ErrTooLarge},
+		{"two_values", "pipfile-lock", `{"default":{}} {}`, lockfile.ErrFormat},
+		{"no_object", "composer-lock", `[1]`, lockfile.ErrFormat},
 		{"comment_without_end", "bun-lock", `{"lockfileVersion":1, /* `, lockfile.ErrFormat},
 		{"aliases", "pnpm-lock", "lockfileVersion: 9\n" + laughs, lockfile.ErrFormat},
 		{"aliases_of_pub", "pubspec-lock", laughs, lockfile.ErrFormat},
@@ -28,6 +34,7 @@ func TestHostile(t *testing.T) {
 		{"string_without_end", "poetry-lock", "x = \"\"\"\n" + strings.Repeat("y\n", 1000), lockfile.ErrFormat},
 		{"inline_packages", "pylock", "packages = [\n  { name = \"a\", version = \"1\" },\n]\n", lockfile.ErrFormat},
 		{"many", "gradle-lock", strings.Repeat("a:b:1=c\n", 300_000), lockfile.ErrTooLarge},
+		{"long_module", "go-mod", "module m\n" + strings.Repeat("// x\n", 1<<20), lockfile.ErrTooLarge},
 		{"long", "requirements", strings.Repeat("#", lockfile.MaxBytes+1), lockfile.ErrTooLarge},
 		{"deep_xml", "nuget-config", "<packages>" + strings.Repeat("<a>", 1<<20), nil},
 		{"entities", "nuget-config", `<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><packages><package id="&b;" version="1"/></packages>`, lockfile.ErrFormat},
@@ -88,6 +95,49 @@ func TestNames(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
+	}
+}
+
+// TestMemory reads a long file that is all entries: what is held beside its bytes stays small, however many they are.
+func TestMemory(t *testing.T) {
+	const size = 8 << 20
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
+	for id, text := range map[string]string{
+		"npm-lock":      `{"packages":{` + strings.Repeat(`"node_modules/":{},`, size/19) + `"":{}}}`,
+		"composer-lock": `{"packages":[` + strings.Repeat(`{},`, size/3) + `{}]}`,
+		"nuget-lock":    `{"dependencies":{"a":{` + strings.Repeat(`"":{},`, size/6) + `"":{}}}}`,
+	} {
+		b := []byte(text)
+		var before, now runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		grown := int64(0)
+		sink := &counter{at: func() {
+			runtime.ReadMemStats(&now)
+			grown = max(grown, int64(now.HeapAlloc)-int64(before.HeapAlloc))
+		}}
+		_ = format(t, id).Read(b, sink) // that there are too many entries is another test's matter
+		if grown > 16<<20 || sink.n == 0 {
+			t.Errorf("%s: %d MiB more for a file of %d MiB, seen %d times", id, grown>>20, len(b)>>20, sink.n)
+		}
+	}
+}
+
+// counter looks at the memory once in a while.
+type counter struct {
+	n  int
+	at func()
+}
+
+func (c *counter) Add(inventory.Package) { c.look() }
+
+func (c *counter) Unversioned(string, string) { c.look() }
+
+func (c *counter) Gap(string, string) { c.look() }
+
+func (c *counter) look() {
+	if c.n++; c.n%10_000 == 0 {
+		c.at()
 	}
 }
 

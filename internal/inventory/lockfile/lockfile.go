@@ -42,6 +42,7 @@ type Format struct {
 	Bases []string // the names of such files
 	Exts  []string // or their endings, in lower case, if Match agrees
 	Match func(base string) bool
+	max   int // bytes, where it is less than MaxBytes
 	read  func(b []byte, out *output) error
 }
 
@@ -58,7 +59,7 @@ func Formats() []Format {
 		{ID: "pylock", Bases: []string{"pylock.toml"}, read: pylock},
 		{ID: "pipfile-lock", Bases: []string{"Pipfile.lock"}, read: pipfile},
 		{ID: "requirements", Bases: []string{"requirements.txt"}, Exts: []string{".txt"}, Match: isRequirements, read: requirements},
-		{ID: "go-mod", Bases: []string{"go.mod"}, read: goMod},
+		{ID: "go-mod", Bases: []string{"go.mod"}, max: maxGoMod, read: goMod},
 		{ID: "gemfile-lock", Bases: []string{"Gemfile.lock", "gems.locked"}, read: gemfile},
 		{ID: "nuget-lock", Bases: []string{"packages.lock.json"}, read: nugetLock},
 		{ID: "nuget-config", Bases: []string{"packages.config"}, read: nugetConfig},
@@ -88,8 +89,12 @@ func (f Format) Is(base string) bool {
 
 // Read gives what a file names to out. The error wraps ErrFormat or ErrTooLarge; what was read before it has been given.
 func (f Format) Read(b []byte, out Sink) error {
-	if len(b) > MaxBytes {
-		return fmt.Errorf("%w: %d bytes, at most %d are read", ErrTooLarge, len(b), MaxBytes)
+	limit := MaxBytes
+	if f.max > 0 {
+		limit = f.max
+	}
+	if len(b) > limit {
+		return fmt.Errorf("%w: %d bytes, at most %d are read", ErrTooLarge, len(b), limit)
 	}
 	o := &output{Sink: out}
 	if err := f.read(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), o); err != nil {

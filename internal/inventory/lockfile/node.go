@@ -16,51 +16,76 @@ type npmDependency struct {
 	Dependencies map[string]npmDependency `json:"dependencies"`
 }
 
-// npm reads package-lock.json and npm-shrinkwrap.json (docs.npmjs.com, "package-lock.json"), lockfileVersion 1 to 3.
+// npmPackage is one entry of versions 2 and 3.
+type npmPackage struct {
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Resolved string `json:"resolved"`
+	Dev      bool   `json:"dev"`
+	Link     bool   `json:"link"`
+}
+
+// npm reads package-lock.json and npm-shrinkwrap.json (docs.npmjs.com, "package-lock.json"), lockfileVersion 1 to 3. Version 2 has both forms.
 func npm(b []byte, out *output) error {
-	var d struct {
-		Version  int `json:"lockfileVersion"`
-		Packages map[string]struct {
-			Name     string `json:"name"`
-			Version  string `json:"version"`
-			Resolved string `json:"resolved"`
-			Dev      bool   `json:"dev"`
-			Link     bool   `json:"link"`
-		} `json:"packages"`
-		Dependencies map[string]npmDependency `json:"dependencies"`
-	}
-	if err := json.Unmarshal(b, &d); err != nil {
-		return malformed(err)
-	}
-	if d.Packages != nil {
-		for where, p := range d.Packages {
-			i := strings.LastIndex(where, "node_modules/")
-			if i < 0 || p.Link {
-				continue // the project itself and its workspaces
-			}
-			name := p.Name
-			if name == "" {
-				name = where[i+len("node_modules/"):]
-			}
-			if why := notOfRegistry(p.Resolved); why != "" {
-				out.Unversioned(name, why)
-				continue
-			}
-			out.npm(name, p.Version, p.Dev)
+	version, packages, dependencies := 0, false, []byte(nil)
+	err := members(b, func(key string, value []byte) error {
+		switch key {
+		case "lockfileVersion":
+			return decode(value, &version)
+		case "packages":
+			packages = true
+			return members(value, func(where string, value []byte) error {
+				var p npmPackage
+				if err := decode(value, &p); err != nil {
+					return err
+				}
+				p.add(where, out)
+				return nil
+			})
+		case "dependencies":
+			dependencies = value
 		}
 		return nil
+	})
+	if err == nil && version == 0 && !packages && dependencies == nil {
+		return malformed(errNoVersion)
 	}
-	for todo := []map[string]npmDependency{d.Dependencies}; len(todo) > 0; {
-		level := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for name, dep := range level {
-			out.npm(name, dep.Version, dep.Dev)
-			if len(dep.Dependencies) > 0 {
-				todo = append(todo, dep.Dependencies)
+	if err != nil || packages || dependencies == nil {
+		return err
+	}
+	return members(dependencies, func(name string, value []byte) error {
+		var top npmDependency
+		if err := decode(value, &top); err != nil {
+			return err
+		}
+		for todo := []map[string]npmDependency{{name: top}}; len(todo) > 0; {
+			level := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			for name, dep := range level {
+				out.npm(name, dep.Version, dep.Dev)
+				if len(dep.Dependencies) > 0 {
+					todo = append(todo, dep.Dependencies)
+				}
 			}
 		}
+		return nil
+	})
+}
+
+func (p npmPackage) add(where string, out *output) {
+	i := strings.LastIndex(where, "node_modules/")
+	if i < 0 || p.Link {
+		return // the project itself and its workspaces
 	}
-	return nil
+	name := p.Name
+	if name == "" {
+		name = where[i+len("node_modules/"):]
+	}
+	if why := notOfRegistry(p.Resolved); why != "" {
+		out.Unversioned(name, why)
+		return
+	}
+	out.npm(name, p.Version, p.Dev)
 }
 
 // npm adds one package; an alias ("npm:other@1.0.0") is what it stands for, and a file or repository has no version to compare.
@@ -242,34 +267,44 @@ func pnpmKey(key string) (name, version string) {
 
 // bun reads bun.lock (bun.sh, "Lockfile"): JSON with trailing commas; each package is a list that begins with name@version.
 func bun(b []byte, out *output) error {
-	var d struct {
-		Version  *int                         `json:"lockfileVersion"`
-		Packages map[string][]json.RawMessage `json:"packages"`
-	}
-	if err := json.Unmarshal(plainJSON(b), &d); err != nil {
-		return malformed(err)
-	}
-	if d.Version == nil && len(d.Packages) == 0 && len(bytes.TrimSpace(b)) > 2 {
+	known := false
+	err := members(plainJSON(b), func(key string, value []byte) error {
+		known = known || key == "lockfileVersion" || key == "packages"
+		if key != "packages" {
+			return nil
+		}
+		return members(value, func(key string, value []byte) error {
+			first := ""
+			if err := elements(value, func(value []byte) error {
+				if first == "" && json.Unmarshal(value, &first) != nil {
+					first = " " // no string
+				}
+				return nil
+			}); err != nil || first == "" || first == " " {
+				out.Gap(key, "an entry that does not begin with its name and version")
+				return nil
+			}
+			out.bun(first)
+			return nil
+		})
+	})
+	if err == nil && !known && len(bytes.TrimSpace(b)) > 2 {
 		return malformed(errNoVersion)
 	}
-	for key, tuple := range d.Packages {
-		var first string
-		if len(tuple) == 0 || json.Unmarshal(tuple[0], &first) != nil {
-			out.Gap(key, "an entry that does not begin with its name and version")
-			continue
-		}
-		name, version := nameVersion(first)
-		switch why := notOfRegistry(version); {
-		case strings.HasPrefix(version, "workspace:"): // the project's own
-		case why != "":
-			out.Unversioned(name, why)
-		case strings.ContainsAny(version, ":/#"):
-			out.Unversioned(name, "from "+clip(version)+", without a version of the registry")
-		default:
-			out.add(inventory.NPM, name, version, false)
-		}
+	return err
+}
+
+func (o *output) bun(first string) {
+	name, version := nameVersion(first)
+	switch why := notOfRegistry(version); {
+	case strings.HasPrefix(version, "workspace:"): // the project's own
+	case why != "":
+		o.Unversioned(name, why)
+	case strings.ContainsAny(version, ":/#"):
+		o.Unversioned(name, "from "+clip(version)+", without a version of the registry")
+	default:
+		o.add(inventory.NPM, name, version, false)
 	}
-	return nil
 }
 
 // plainJSON takes out the comments and the trailing commas of JSONC.

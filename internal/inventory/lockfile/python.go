@@ -1,7 +1,6 @@
 package lockfile
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -88,16 +87,18 @@ func pdm(b []byte, out *output) error {
 // pylock reads pylock.toml (PEP 751).
 func pylock(b []byte, out *output) error {
 	var p table
-	local := false
+	local := ""
 	end := func() {
 		switch {
 		case p.name == "":
-		case local || p.values["vcs"] != "" || p.values["directory"] != "" || p.values["archive"] != "" || p.text("version") == "":
+		case local == "packages.directory" || p.values["directory"] != "":
+			out.Unversioned(p.text("name"), FromProject)
+		case local != "" || p.values["vcs"] != "" || p.values["archive"] != "" || p.text("version") == "":
 			out.Unversioned(p.text("name"), fromElsewhere)
 		default:
 			out.python(p.text("name"), p.text("version"), false)
 		}
-		p, local = table{}, false
+		p, local = table{}, ""
 	}
 	err := tables(b, func(t table) {
 		switch t.name {
@@ -105,7 +106,7 @@ func pylock(b []byte, out *output) error {
 			end()
 			p = t
 		case "packages.vcs", "packages.directory", "packages.archive":
-			local = true
+			local = t.name
 		}
 	})
 	end()
@@ -114,27 +115,23 @@ func pylock(b []byte, out *output) error {
 
 // pipfile reads Pipfile.lock (pipenv.pypa.io, "Pipfile.lock").
 func pipfile(b []byte, out *output) error {
-	type entry struct {
-		Version string `json:"version"`
-	}
-	var d struct {
-		Default map[string]entry `json:"default"`
-		Develop map[string]entry `json:"develop"`
-	}
-	if err := json.Unmarshal(b, &d); err != nil {
-		return malformed(err)
-	}
-	for _, group := range []struct {
-		list map[string]entry
-		dev  bool
-	}{{d.Default, false}, {d.Develop, true}} {
-		for name, e := range group.list {
+	return members(b, func(group string, value []byte) error {
+		if group != "default" && group != "develop" {
+			return nil
+		}
+		return members(value, func(name string, value []byte) error {
+			var e struct {
+				Version string `json:"version"`
+			}
+			if err := decode(value, &e); err != nil {
+				return err
+			}
 			if e.Version == "" {
 				out.Unversioned(name, fromElsewhere)
-				continue
+				return nil
 			}
-			out.python(name, strings.TrimLeft(e.Version, "="), group.dev)
-		}
-	}
-	return nil
+			out.python(name, strings.TrimLeft(e.Version, "="), group == "develop")
+			return nil
+		})
+	})
 }

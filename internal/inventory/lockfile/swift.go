@@ -1,7 +1,7 @@
 package lockfile
 
 import (
-	"encoding/json"
+	"fmt"
 	"strings"
 
 	"hinomi/internal/inventory"
@@ -10,41 +10,63 @@ import (
 // swift reads Package.resolved (Swift Package Manager, PackageGraph/ResolvedPackagesStore), versions 1 to 3. OSV knows a package by the address of
 // its repository, without the scheme.
 func swift(b []byte, out *output) error {
-	type pin struct {
-		Identity string `json:"identity"`
-		Kind     string `json:"kind"`
-		Location string `json:"location"`
-		Old      string `json:"repositoryURL"`
-		State    struct {
-			Version string `json:"version"`
-			Branch  string `json:"branch"`
-		} `json:"state"`
+	version := 0
+	pins := func(value []byte) error {
+		return elements(value, func(value []byte) error {
+			var p swiftPin
+			if err := decode(value, &p); err != nil {
+				return err
+			}
+			p.add(out)
+			return nil
+		})
 	}
-	var d struct {
-		Version int   `json:"version"`
-		Pins    []pin `json:"pins"`
-		Object  struct {
-			Pins []pin `json:"pins"`
-		} `json:"object"`
-	}
-	if err := json.Unmarshal(b, &d); err != nil {
-		return malformed(err)
-	}
-	if d.Version < 1 || d.Version > 3 {
-		return malformed(errNoVersion)
-	}
-	for _, p := range append(d.Pins, d.Object.Pins...) {
-		name := repositoryName(p.Location + p.Old)
-		if name == "" {
-			name = p.Identity
+	err := members(b, func(key string, value []byte) error {
+		switch key {
+		case "version":
+			return decode(value, &version)
+		case "pins":
+			return pins(value)
+		case "object": // version 1
+			return members(value, func(key string, value []byte) error {
+				if key != "pins" {
+					return nil
+				}
+				return pins(value)
+			})
 		}
-		if p.State.Version == "" || strings.HasPrefix(p.Kind, "local") || p.Kind == "fileSystem" {
-			out.Unversioned(name, "from a folder, or from a branch or a commit of its repository")
-			continue
-		}
+		return nil
+	})
+	if err == nil && (version < 1 || version > 3) {
+		return fmt.Errorf("%w: version %d of the form", ErrFormat, version)
+	}
+	return err
+}
+
+// swiftPin is one entry.
+type swiftPin struct {
+	Identity string `json:"identity"`
+	Kind     string `json:"kind"`
+	Location string `json:"location"`
+	Old      string `json:"repositoryURL"`
+	State    struct {
+		Version string `json:"version"`
+	} `json:"state"`
+}
+
+func (p swiftPin) add(out *output) {
+	name := repositoryName(p.Location + p.Old)
+	if name == "" {
+		name = p.Identity
+	}
+	switch {
+	case p.Kind == "fileSystem":
+		out.Unversioned(name, FromProject)
+	case p.State.Version == "" || strings.HasPrefix(p.Kind, "local"):
+		out.Unversioned(name, fromElsewhere)
+	default:
 		out.add(inventory.Swift, name, p.State.Version, false)
 	}
-	return nil
 }
 
 // repositoryName writes an address of a repository without scheme, user and ".git".

@@ -16,7 +16,7 @@ import (
 
 const (
 	snapState    = "var/lib/snapd/state.json"
-	maxSnapState = 64 << 20 // bytes; it holds the latest changes too and is near 1 MB
+	maxSnapState = 16 << 20 // bytes; it holds the latest changes too and is near 1 MB
 	maxSnapYAML  = 1 << 20
 )
 

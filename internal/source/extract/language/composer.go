@@ -15,7 +15,7 @@ import (
 )
 
 // maxInstalled bounds one vendor/composer/installed.json, in bytes: those of large shops are near 2 MB.
-const maxInstalled = 32 << 20
+const maxInstalled = 8 << 20
 
 // composer reads vendor/composer/installed.json, where Composer writes what it has installed: a list until its version 1, an object since.
 func composer() kind.File {

@@ -17,7 +17,7 @@ import (
 )
 
 // maxCondaRecord bounds one record, in bytes: it lists the package's files. That of the largest package of conda-forge is near 20 MB.
-const maxCondaRecord = 64 << 20
+const maxCondaRecord = 32 << 20
 
 // conda reads the records of an environment, conda-meta/NAME-VERSION-BUILD.json (docs.conda.io, "Package metadata").
 func conda() kind.File {

@@ -15,7 +15,7 @@ import (
 )
 
 // maxDeps bounds one .deps.json, in bytes: that of the SDK is near 1 MB.
-const maxDeps = 32 << 20
+const maxDeps = 8 << 20
 
 // dotnet reads the .deps.json beside a .NET program, which lists what was published with it, and those of the shared frameworks of the runtime:
 // shared/Microsoft.NETCore.App/8.0.1 and its like (dotnet/sdk, "Runtime Configuration Files"). The frameworks are named as NuGet and the
