@@ -81,6 +81,24 @@ func (j *joined) ReadAt(p []byte, off int64) (int, error) {
 	return done, end
 }
 
+// Prefetch implements volume.Prefetcher: the pieces are told.
+func (j *joined) Prefetch(off, length int64) {
+	if off < 0 || off >= j.size {
+		return
+	}
+	length = min(length, j.size-off)
+	i := sort.Search(len(j.starts), func(i int) bool { return j.starts[i] > off }) - 1
+	for ; length > 0; i++ {
+		inside := off - j.starts[i]
+		n := min(length, j.pieces[i].Size-inside)
+		if n <= 0 {
+			continue
+		}
+		volume.Prefetch(j.pieces[i].Dev, j.pieces[i].Offset+inside, n)
+		off, length = off+n, length-n
+	}
+}
+
 // clip cuts p at the end of a device, and returns io.EOF as end if it had to.
 func clip(p []byte, off, size int64) (cut []byte, end, err error) {
 	switch {
@@ -136,6 +154,28 @@ func (s *striped) ReadAt(p []byte, off int64) (int, error) {
 		}
 	}
 	return done, end
+}
+
+// Prefetch implements volume.Prefetcher: each column is told of the chunks that it holds.
+func (s *striped) Prefetch(off, length int64) {
+	if off < 0 || off >= s.Size() || length <= 0 {
+		return
+	}
+	length = min(length, s.Size()-off)
+	count := int64(len(s.columns))
+	first, last := off/s.chunk/count, (off+length-1)/s.chunk/count // rows
+	for i, c := range s.columns {
+		from, to := first, last+1
+		if first*count+int64(i) < off/s.chunk {
+			from++
+		}
+		if last*count+int64(i) > (off+length-1)/s.chunk {
+			to--
+		}
+		if to > from {
+			volume.Prefetch(c.Dev, c.Offset+from*s.chunk, (to-from)*s.chunk)
+		}
+	}
 }
 
 // Zero returns a device of size zero bytes.

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hinomi/internal/source/disk/disktest"
 	"hinomi/internal/source/disk/mapper"
 	"hinomi/internal/source/disk/volume"
@@ -101,5 +103,37 @@ func TestRefused(t *testing.T) {
 		if _, err := mapper.Stripe(c.chunk, c.columns...); !errors.Is(err, volume.ErrCorrupt) {
 			t.Errorf("stripe %s: %v", name, err)
 		}
+	}
+}
+
+// told is a device that notes what it was told of.
+type told struct {
+	volume.Device
+	ranges [][2]int64
+}
+
+func (d *told) Prefetch(off, length int64) { d.ranges = append(d.ranges, [2]int64{off, length}) }
+
+// TestPrefetch holds that all that a read needs was announced, at most a chunk more on each side.
+func TestPrefetch(t *testing.T) {
+	one, two := &told{Device: mapper.Zero(1 << 20)}, &told{Device: mapper.Zero(1 << 20)}
+	striped, err := mapper.Stripe(512, mapper.Piece{Dev: one, Offset: 4096, Size: 8192}, mapper.Piece{Dev: two, Size: 8192})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, err := mapper.Join(mapper.Piece{Dev: mapper.Zero(100), Size: 100}, mapper.Piece{Dev: striped, Size: 16384})
+	if err != nil {
+		t.Fatal(err)
+	}
+	volume.Prefetch(joined, 50, 50+512+10) // the first chunk of one, and the begin of two's
+	volume.Prefetch(joined, 100+3*512, 1024)
+	volume.Prefetch(joined, 100+16383, 4096)
+	volume.Prefetch(joined, -1, 10)
+	volume.Prefetch(joined, 1<<40, 10)
+	if d := cmp.Diff([][2]int64{{4096, 512}, {4096 + 2*512, 512}}, one.ranges); d != "" {
+		t.Errorf("one: want -, got +:\n%s", d)
+	}
+	if d := cmp.Diff([][2]int64{{0, 512}, {512, 512}, {8192 - 512, 512}}, two.ranges); d != "" {
+		t.Errorf("two: want -, got +:\n%s", d)
 	}
 }

@@ -64,12 +64,12 @@ const gptScript = `label: gpt
 label-id: 8B9A1B0C-0D0E-4F10-9112-131415161718
 unit: sectors
 1 : start=2048, size=4096, type=21686148-6449-6E6F-744E-656564454649, uuid=00000001-0002-0003-0405-060708090A0B
-14 : start=8192, size=16384, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, uuid=FFFFFFFF-0002-0003-0405-060708090A0B, name="any name"
+14 : start=8192, size=16384, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, uuid=FFFFFFFF-0002-0003-0405-060708090A0B, name="any name", attrs="GUID:63"
 `
 
 var gptWant = partition.Table{Scheme: partition.GPT, ID: "8b9a1b0c-0d0e-4f10-9112-131415161718", Partitions: []partition.Partition{
 	{Number: 1, Offset: 2048 * 512, Size: 4096 * 512, Type: "21686148-6449-6e6f-744e-656564454649", UUID: "00000001-0002-0003-0405-060708090a0b"},
-	{Number: 14, Offset: 8192 * 512, Size: 16384 * 512, Name: "any name", Type: "0fc63daf-8483-4772-8e79-3d69d8477de4", UUID: "ffffffff-0002-0003-0405-060708090a0b"},
+	{Number: 14, Offset: 8192 * 512, Size: 16384 * 512, Name: "any name", Type: "0fc63daf-8483-4772-8e79-3d69d8477de4", UUID: "ffffffff-0002-0003-0405-060708090a0b", Attributes: 1 << 63},
 }}
 
 const mbrScript = `label: dos
@@ -154,6 +154,37 @@ func TestRead(t *testing.T) {
 			}
 			if d := cmp.Diff(c.want, got, cmpopts.IgnoreFields(partition.Table{}, "Notes")); d != "" {
 				t.Errorf("want -, got +:\n%s", d)
+			}
+		})
+	}
+}
+
+// TestSectorsOf4096 reads a GPT of a disk whose sectors have 4 KiB, whole, from
+// its backup, and with a hybrid MBR.
+func TestSectorsOf4096(t *testing.T) {
+	raw := table(t, "fdisk", "g\nn\n1\n\n+4M\nn\n14\n\n+8M\nw\n", "-b", "4096")
+	want := []partition.Partition{{Number: 1, Offset: 1 << 20, Size: 4 << 20}, {Number: 14, Offset: 5 << 20, Size: 8 << 20}}
+	for _, c := range []struct {
+		name, notes string
+		damage      func([]byte)
+	}{
+		{"whole", "", func([]byte) {}},
+		{"backup", "backup was used", func(b []byte) { clear(b[4096:8192]) }},
+		{"entries", "entries checksum", func(b []byte) { b[8192+33] ^= 1 }},
+		{"hybrid", "hybrid MBR", func(b []byte) { copy(b[462:], []byte{0, 0, 0, 0, 0x83, 0, 0, 0, 0, 32, 0, 0, 0, 64, 0, 0}) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := bytes.Clone(raw)
+			c.damage(b)
+			got, err := partition.Read(inMemory(b))
+			if err != nil || got.Scheme != partition.GPT {
+				t.Fatalf("got %+v, %v", got, err)
+			}
+			if d := cmp.Diff(want, got.Partitions, cmpopts.IgnoreFields(partition.Partition{}, "Type", "UUID", "Name")); d != "" {
+				t.Errorf("want -, got +:\n%s", d)
+			}
+			if notes := strings.Join(got.Notes, "; "); !strings.Contains(notes, c.notes) || c.notes == "" && notes != "" {
+				t.Errorf("notes %q, want %q", notes, c.notes)
 			}
 		})
 	}

@@ -22,6 +22,7 @@ const (
 	needsCheck    = 1        // THIN_METADATA_NEEDS_CHECK_FLAG
 	minChunk      = 64 << 10 // bytes (dm-thin.c, DATA_DEV_BLOCK_SIZE_MIN_SECTORS)
 	maxChunk      = 1 << 30  // bytes (DATA_DEV_BLOCK_SIZE_MAX_SECTORS)
+	maxAhead      = 256      // chunks that one Prefetch looks up
 	maxDepth      = 16       // levels of one tree; 2^64 keys need eight
 	cachedNodes   = 1024     // of 4 KiB
 	timeBits      = 24       // of a mapping: when it was made; above it the chunk
@@ -145,6 +146,30 @@ func (v *thinVolume) ReadAt(b []byte, off int64) (int, error) {
 		}
 	}
 	return done, end
+}
+
+// Prefetch implements volume.Prefetcher. What is wrong with a mapping, the read says.
+func (v *thinVolume) Prefetch(off, length int64) {
+	if _, ok := v.pool.data.(volume.Prefetcher); !ok || off < 0 {
+		return
+	}
+	for end := off + min(length, max(v.size-off, 0), maxAhead*v.pool.chunk); off < end; {
+		inside := off % v.pool.chunk
+		n := min(end-off, v.pool.chunk-inside)
+		value, ok, err := v.pool.find(v.root, uint64(off/v.pool.chunk), leafValue)
+		if err != nil {
+			return
+		}
+		switch {
+		case ok:
+			if at := int64(binary.LittleEndian.Uint64(value) >> timeBits); at < v.pool.data.Size()/v.pool.chunk {
+				volume.Prefetch(v.pool.data, at*v.pool.chunk+inside, n)
+			}
+		case v.below != nil:
+			volume.Prefetch(v.below, off, n)
+		}
+		off += n
+	}
 }
 
 // readChunk fills b from a chunk of the volume.

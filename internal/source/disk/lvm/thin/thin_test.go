@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hinomi/internal/source/disk/disktest"
 	"hinomi/internal/source/disk/lvm/thin"
 	"hinomi/internal/source/disk/volume"
@@ -128,6 +130,32 @@ func TestVolume(t *testing.T) {
 		if _, err := p.Volume(id, chunk, nil); !errors.Is(err, volume.ErrCorrupt) {
 			t.Errorf("volume %d: got %v", id, err)
 		}
+	}
+}
+
+// told is a data device that notes what it was told of.
+type told struct {
+	numbered
+	ranges [][2]int64
+}
+
+func (d *told) Prefetch(off, length int64) { d.ranges = append(d.ranges, [2]int64{off, length}) }
+
+// TestPrefetch holds that the chunks of the pool are announced, and that a hole is not.
+func TestPrefetch(t *testing.T) {
+	data := &told{numbered: 50_000 * chunk}
+	p, err := thin.Open(disktest.Memory(pool(t)), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := p.Volume(5, 40_010*chunk, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	volume.Prefetch(v, 2*chunk+100, 3*chunk)
+	want := [][2]int64{{39_997*chunk + 100, chunk - 100}, {39_995 * chunk, chunk}, {39_994 * chunk, 100}}
+	if d := cmp.Diff(want, data.ranges); d != "" {
+		t.Errorf("want -, got +:\n%s", d)
 	}
 }
 
