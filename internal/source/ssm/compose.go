@@ -112,11 +112,8 @@ func covered(os inventory.OS) []string {
 	if place, ok := places()[os.ID]; ok {
 		return []string{place}
 	}
-	place, ok := map[family]string{dpkgFamily: dpkgPlace, rpmFamily: rpmPlace}[familyOf(os)]
-	if !ok {
-		return []string{}
-	}
-	return []string{place}
+	// The agent asks the package manager, which has its data at one of its places: what a disk's scan found at any of them, this covers too.
+	return append([]string{}, map[family][]string{dpkgFamily: {dpkgPlace}, rpmFamily: {rpmPlace, "/usr/lib/sysimage/rpm", "/usr/share/rpm"}}[familyOf(os)]...)
 }
 
 // places are those of systems that no package manager of Linux keeps.

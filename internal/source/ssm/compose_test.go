@@ -79,7 +79,7 @@ func TestComposeRPM(t *testing.T) {
 	if inv.Method != inventory.Agent || !inv.ReadAt.Equal(noon) || inv.Source != "i-1" || inv.Kernel.Release != "5.14.0-427.el9.x86_64" || !inv.Kernel.Running {
 		t.Errorf("inventory %+v", inv)
 	}
-	if diff := cmp.Diff([]string{"/var/lib/rpm"}, inv.Covered); diff != "" {
+	if diff := cmp.Diff([]string{"/usr/lib/sysimage/rpm", "/usr/share/rpm", "/var/lib/rpm"}, inv.Covered); diff != "" {
 		t.Errorf("covered (-want +got):\n%s", diff)
 	}
 	var got []string
