@@ -55,7 +55,7 @@ func child(ctx context.Context, in io.Reader, out io.Writer, work Work, confine 
 	}
 	s.job = o.job
 	for i, d := range o.devices {
-		s.devices = append(s.devices, &Remote{s, uint32(i), d.size, int(d.fd)}) //nolint:gosec // G115: at most maxDevices
+		s.devices = append(s.devices, &Remote{s, uint32(i), d.size, int(d.fd)})
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -191,7 +191,9 @@ func (s *Session) read(device uint32, p []byte, off int64) error {
 		defer s.mu.Unlock()
 		return s.broken
 	}
-	for s.last++; s.pending[s.last] != nil; s.last++ { //nolint:revive // the next id that is free
+	s.last++
+	for s.pending[s.last] != nil { // the next number that is free
+		s.last++
 	}
 	id := s.last
 	s.pending[id] = r

@@ -113,7 +113,7 @@ func landlock() (string, error) {
 	if errno != 0 {
 		return "", fmt.Errorf("%w: this kernel has no Landlock: %w", errLacks, errno)
 	}
-	abi := int(v) //nolint:gosec // G115: a small number
+	abi := int(v)
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_MAKE_SYM<<1 - 1}
 	size := unsafe.Sizeof(attr.Handled_access_fs)
 	for _, more := range []struct {
@@ -136,7 +136,7 @@ func landlock() (string, error) {
 	if errno != 0 {
 		return "", fmt.Errorf("make a ruleset: %w", errno)
 	}
-	defer unix.Close(int(fd)) //nolint:errcheck,gosec // the ruleset has done its work
+	defer unix.Close(int(fd)) //nolint:errcheck // the ruleset has done its work
 	// Each thread is asked for its own, since only newer kernels do all at once.
 	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
 		return "", fmt.Errorf("%w: not every thread of this program can be reached: %w", errLacks, errno)

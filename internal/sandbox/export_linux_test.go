@@ -1,4 +1,4 @@
-package sandbox
+package sandbox //nolint:testpackage // it gives the tests what lies inside
 
 import "golang.org/x/sys/unix"
 

@@ -102,7 +102,7 @@ var works = map[string]sandbox.Work{
 		_, err := s.Devices()[0].ReadAt(make([]byte, 10), 0)
 		var d *sandbox.DeviceError
 		if !errors.As(err, &d) {
-			return nil, fmt.Errorf("got %v, want a DeviceError", err)
+			return nil, fmt.Errorf("want a DeviceError: %w", err)
 		}
 		return json.Marshal(d)
 	},
@@ -121,13 +121,13 @@ var works = map[string]sandbox.Work{
 	},
 	"recurse": func(context.Context, *sandbox.Session) ([]byte, error) { return make([]byte, deep(1)), nil },
 	"loop": func(context.Context, *sandbox.Session) ([]byte, error) {
-		for {
+		for { //nolint:staticcheck // SA5002: to spin is its work
 		}
 	},
 	"sleep": func(context.Context, *sandbox.Session) ([]byte, error) { time.Sleep(time.Hour); return nil, nil },
 	"panic": func(context.Context, *sandbox.Session) ([]byte, error) {
 		var m map[string]int
-		m["a\x1b[31m"] = 1
+		m["a\x1b[31m"] = 1 //nolint:staticcheck // SA5000: to panic is its work
 		return nil, nil
 	},
 	"socket": func(context.Context, *sandbox.Session) ([]byte, error) {
@@ -175,7 +175,7 @@ func wait() error { time.Sleep(time.Hour); return nil }
 func deep(n int) int {
 	var room [4096]byte
 	room[n%len(room)] = 1
-	return deep(n+1) + int(room[n%7])
+	return deep(n+1) + int(room[n%7]) //nolint:staticcheck // SA5007: to end at the stack's limit is its work
 }
 
 // attempts tries all that a child must not do and that does not end it, and tells what came of each.

@@ -103,28 +103,37 @@ func example(t testing.TB) string {
 // debian is an ext4 image of the real Debian that the tests of package app make and keep.
 func debian(t testing.TB) string {
 	t.Helper()
-	missing := func(why string) {
-		if os.Getenv("HINOMI_TEST_REQUIRE") == "all" {
-			t.Fatalf("NOT RUN, but HINOMI_TEST_REQUIRE=all: %s", why)
-		}
-		t.Skipf("SKIPPED, NOTHING TESTED: %s", why)
-	}
 	cache := os.Getenv("HINOMI_TEST_CACHE")
 	if cache == "" {
 		cache = filepath.Join(os.TempDir(), "hinomi-test-cache")
 	}
 	root := filepath.Join(cache, "extract-debian12")
 	if _, err := os.Stat(filepath.Join(root, ".complete")); err != nil {
-		missing("no Debian root; go test ./internal/app -run TestImageDebian makes it: " + err.Error())
+		missing(t, "no Debian root; go test ./internal/app -run TestImageDebian makes it: "+err.Error())
 	}
+	return ext4(t, root, 600<<20)
+}
+
+// missing skips a test, loudly, or fails it where everything is required.
+func missing(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("HINOMI_TEST_REQUIRE") == "all" {
+		t.Fatalf("NOT RUN, but HINOMI_TEST_REQUIRE=all: %s", why)
+	}
+	t.Skipf("SKIPPED, NOTHING TESTED: %s", why)
+}
+
+// ext4 is an image of a tree.
+func ext4(t testing.TB, root string, size int64) string {
+	t.Helper()
 	if _, err := exec.LookPath("mke2fs"); err != nil {
-		missing(err.Error())
+		missing(t, err.Error())
 	}
-	path := filepath.Join(t.TempDir(), "debian.img")
+	path := filepath.Join(t.TempDir(), "ext4.img")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(path, 600<<20); err != nil {
+	if err := os.Truncate(path, size); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.CommandContext(t.Context(), "mke2fs", "-q", "-F", "-t", "ext4", "-d", root, path).CombinedOutput(); err != nil {

@@ -101,6 +101,9 @@ func Read(ctx context.Context, job Job, devices []Device, now func() time.Time, 
 		bytes = DefaultCacheBytes
 	}
 	for i, dev := range devices {
+		if _, far := dev.(prefetcher); far {
+			r.far = true
+		}
 		d, err := disk.Open(cached(dev, bytes), disk.Options{Name: job.Disks[i].Name})
 		if err != nil {
 			f := &Fault{text: err.Error(), is: []error{ErrOpen, err}}

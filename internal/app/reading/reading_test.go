@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -134,10 +136,25 @@ func TestErrors(t *testing.T) {
 
 // TestHints: what the file systems say of what they will read reaches the device, many answers being in the making.
 func TestHints(t *testing.T) {
-	d := &far{Device: open(t, example(t))}
+	root := t.TempDir()
+	const packages = 20_000 // a database that is long enough to be fetched ahead
+	var status strings.Builder
+	for i := range packages {
+		fmt.Fprintf(&status, "Package: p%d\nStatus: install ok installed\nVersion: 1.0-%d\nArchitecture: amd64\n\n", i, i)
+	}
+	for name, text := range map[string]string{"etc/os-release": "ID=debian\nVERSION_ID=\"12\"\n", "etc/passwd": "root:x:0:0::/root:/bin/sh\n", "var/lib/dpkg/status": status.String()} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &far{Device: open(t, ext4(t, root, 32<<20))}
 	inv, _, err := reader().Read(t.Context(), job, []reading.Device{d}, nil)
-	if err != nil || len(inv.Packages) == 0 {
-		t.Fatalf("got %v", err)
+	if err != nil || len(inv.Packages) != packages || d.hints.Load() == 0 {
+		t.Fatalf("got %d hints, %v", d.hints.Load(), err)
 	}
 	t.Logf("%d hints", d.hints.Load())
 }

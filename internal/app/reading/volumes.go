@@ -13,7 +13,25 @@ import (
 // reader reads one machine.
 type reader struct {
 	options extract.Options
+	far     bool // a read takes long: much is asked for at a time
 	stats   Stats
+}
+
+// warmFolders is how many folders of a disk far away are asked for at a time, beside the walk.
+const warmFolders = 16
+
+// warm lists folders ahead of the walk until the function it returns is called.
+func warm(ctx context.Context, root *disk.Root) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		root.Warm(ctx, warmFolders)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // count adds the figures of a tree.
@@ -28,6 +46,9 @@ func (r *reader) readDisks(ctx context.Context, disks []*disk.Disk) (*inventory.
 		return nil, fmt.Errorf("%w%s", err, volumeFaults(disks))
 	}
 	defer root.Close() //nolint:errcheck // only read
+	if r.far {
+		defer warm(ctx, root)()
+	}
 	inv, stats, err := extract.Extract(ctx, root, r.options)
 	if err != nil {
 		return nil, err
