@@ -328,14 +328,20 @@ func fragment(t testing.TB, dir string, parts int) {
 	}
 }
 
-// compressed makes files in a folder whose new files are compressed.
-func compressed(t testing.TB, dir string) {
+// compressing makes a folder whose new files are compressed.
+func compressing(t testing.TB, dir string) string {
 	t.Helper()
 	folder := filepath.Join(dir, "compressed")
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	setxattr(t, folder, "system.ntfs_attrib_be", []byte{0, 0, 8, 0}) // FILE_ATTRIBUTE_COMPRESSED
+	return folder
+}
+
+func compressed(t testing.TB, dir string) {
+	t.Helper()
+	folder := compressing(t, dir)
 	write(t, filepath.Join(folder, "prose"), prose(1, 1_000_000))
 	write(t, filepath.Join(folder, "noise"), noise(1, 300_000))
 	write(t, filepath.Join(folder, "mixed"), bytes.Join([][]byte{prose(2, 70_000), noise(2, 70_000), make([]byte, 200_000), prose(3, 12_345)}, nil))
