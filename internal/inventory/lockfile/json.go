@@ -51,7 +51,7 @@ func walk(b []byte, kind jsontext.Kind, next func(d *jsontext.Decoder) error) er
 	}
 	for {
 		switch d.PeekKind() {
-		case '}', ']':
+		case jsontext.KindEndObject, jsontext.KindEndArray:
 			if _, err := d.ReadToken(); err != nil {
 				return malformed(err)
 			}
@@ -59,12 +59,13 @@ func walk(b []byte, kind jsontext.Kind, next func(d *jsontext.Decoder) error) er
 				return fmt.Errorf("%w: something follows the JSON value", ErrFormat)
 			}
 			return nil
-		case 0:
+		case jsontext.KindInvalid:
 			_, err := d.ReadToken()
 			return malformed(err)
-		}
-		if err := next(d); err != nil {
-			return err
+		default:
+			if err := next(d); err != nil {
+				return err
+			}
 		}
 	}
 }

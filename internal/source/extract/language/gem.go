@@ -49,10 +49,10 @@ func gem() kind.File {
 			if err != nil && !errors.Is(err, errDone) {
 				return err
 			}
+			version, _, _ = strings.Cut(version, "-")
 			if name == "" || version == "" {
 				return errors.New("a specification without a name or a version")
 			}
-			version, _, _ = strings.Cut(version, "-")
 			out.Add(inventory.Package{
 				Ecosystem: inventory.RubyGems, Name: name, Version: version, Location: host.Path(f.Name), PURL: inventory.RubyGems.PURL(name, version),
 			})
