@@ -35,7 +35,7 @@ func unpacked(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	var r io.Reader = bzip2.NewReader(f)
+	r := bzip2.NewReader(f)
 	if filepath.Ext(name) == ".gz" {
 		if r, err = gzip.NewReader(f); err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestSeed(t *testing.T) {
 		if _, err := z.Write(makeSeed(t)); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(z.Close(), os.WriteFile(seedName, b.Bytes(), 0o644)); err != nil { //nolint:gosec // a fixture is for all to read
+		if err := errors.Join(z.Close(), os.WriteFile(seedName, b.Bytes(), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,7 +3,6 @@ package ntfs
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -181,7 +180,7 @@ func (r *reader) readList(rec *record) ([]listed, error) {
 		return nil, fmt.Errorf("attribute list of %d bytes: %w", s.size, volume.ErrLimit)
 	}
 	raw := make([]byte, s.size)
-	if err := readFull(s, raw, 0); err != nil && s.size > 0 {
+	if err := readFull(s, raw, 0); err != nil {
 		return nil, fmt.Errorf("attribute list: %w", err)
 	}
 	le := binary.LittleEndian
@@ -284,7 +283,7 @@ func (r *reader) bytes(f *file, kind uint32, name string, limit int64) ([]byte, 
 		return nil, fmt.Errorf("attribute %#x of %d bytes: %w", kind, s.size, volume.ErrLimit)
 	}
 	raw := make([]byte, s.size)
-	if err := readFull(s, raw, 0); err != nil && !(errors.Is(err, fs.ErrNotExist) || s.size == 0) {
+	if err := readFull(s, raw, 0); err != nil {
 		return nil, err
 	}
 	return raw, nil

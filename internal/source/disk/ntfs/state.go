@@ -33,7 +33,7 @@ func (r *reader) readVolume() {
 	case err != nil || len(info) < 12:
 		r.gaps = append(r.gaps, "$Volume has no flags: whether the volume is whole is unknown")
 		return
-	case info[8] != 3 && !(info[8] == 1 && info[9] == 2): // 3.0 is Windows 2000, 3.1 all since; 1.2 is NT 4
+	case info[8] != 3 && (info[8] != 1 || info[9] != 2): // 3.0 is Windows 2000, 3.1 all since; 1.2 is NT 4
 		r.notes = append(r.notes, fmt.Sprintf("NTFS version %d.%d, which is unknown here", info[8], info[9]))
 	}
 	if binary.LittleEndian.Uint16(info[10:])&volumeDirty != 0 {

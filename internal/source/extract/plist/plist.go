@@ -182,8 +182,8 @@ func (r *xmlReader) dict(depth int) (any, error) {
 type binaryReader struct {
 	data    []byte
 	offsets []byte
-	width   int // bytes of an offset
-	ref     int // bytes of a reference
+	width   uint64 // bytes of an offset
+	ref     int    // bytes of a reference
 	count   uint64
 	left    int
 }
@@ -194,10 +194,10 @@ func parseBinary(data []byte) (any, error) {
 	}
 	trailer := data[len(data)-32:]
 	be := binary.BigEndian
-	r := &binaryReader{data: data[:len(data)-32], width: int(trailer[6]), ref: int(trailer[7]), count: be.Uint64(trailer[8:]), left: maxNodes}
+	r := &binaryReader{data: data[:len(data)-32], width: uint64(trailer[6]), ref: int(trailer[7]), count: be.Uint64(trailer[8:]), left: maxNodes}
 	top, table := be.Uint64(trailer[16:]), be.Uint64(trailer[24:])
 	size := uint64(len(r.data))
-	if r.width < 1 || r.width > 8 || r.ref < 1 || r.ref > 8 || table > size || r.count > (size-table)/uint64(r.width) {
+	if r.width < 1 || r.width > 8 || r.ref < 1 || r.ref > 8 || table > size || r.count > (size-table)/r.width {
 		return nil, fmt.Errorf("trailer of a binary property list: %w", ErrSyntax)
 	}
 	r.offsets = r.data[table:]
@@ -219,7 +219,7 @@ func (r *binaryReader) object(ref uint64, depth int) (any, error) {
 	if ref >= r.count {
 		return nil, fmt.Errorf("object %d of %d: %w", ref, r.count, ErrSyntax)
 	}
-	at := number(r.offsets[int(ref)*r.width : int(ref+1)*r.width])
+	at := number(r.offsets[ref*r.width : (ref+1)*r.width])
 	if at >= uint64(len(r.data)) {
 		return nil, fmt.Errorf("object %d at byte %d: %w", ref, at, ErrSyntax)
 	}
@@ -272,7 +272,7 @@ func scalar(kind byte, raw []byte) (any, error) {
 		}
 		return time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(math.Round(math.Mod(secs, 1e9))) * time.Second), nil
 	case kind == 1 || kind == 8:
-		return int64(number(raw)), nil
+		return int64(number(raw)), nil //nolint:gosec // G115: 64 bits are two's complement
 	}
 	return nil, fmt.Errorf("number of type %d and %d bytes: %w", kind, len(raw), ErrSyntax)
 }

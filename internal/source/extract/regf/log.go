@@ -82,13 +82,13 @@ func (h *Hive) recover(logs []Log) {
 // replayEntries applies logs of entries, the older first. A log counts if it begins where the hive, or the log before, ends. If the hive's own
 // head is not whole, only the newer one counts, as in Windows.
 func (h *Hive) replayEntries(logs []parsedLog, why *[]string) (used, pages int) {
-	slices.SortFunc(logs, func(a, b parsedLog) int { return int(int32(a.base.primary - b.base.primary)) })
+	slices.SortFunc(logs, func(a, b parsedLog) int { return after(a.base.primary, b.base.primary) })
 	if !h.base.valid {
 		logs = logs[len(logs)-1:]
 	}
 	next, chained := h.base.secondary, false
 	for _, l := range logs {
-		if h.base.valid && !chained && int32(l.base.primary-next) < 0 {
+		if h.base.valid && !chained && after(l.base.primary, next) < 0 {
 			*why = append(*why, l.Name+": older than the hive")
 			continue
 		}
@@ -99,15 +99,19 @@ func (h *Hive) replayEntries(logs []parsedLog, why *[]string) (used, pages int) 
 		n, changed := h.replayLog(l, why)
 		if n > 0 {
 			used, pages, chained = used+n, pages+changed, true
-			next = l.base.primary + uint32(n)
+			next = h.base.secondary + 1
 		}
 	}
 	return used, pages
 }
 
+// after says how far sequence number a is behind b. They go round at 2^32.
+func after(a, b uint32) int { return int(int32(a - b)) } //nolint:gosec // G115: the difference in two's complement
+
 // replayLog applies the entries of one log, to the first that is not whole or not next.
 func (h *Hive) replayLog(l parsedLog, why *[]string) (used, pages int) {
 	le := binary.LittleEndian
+	sequence := l.base.primary // of the next entry
 	head := make([]byte, entryHead)
 	base := l.base
 	for at := int64(pageSize); at+entryAlign <= l.Size; {
@@ -115,7 +119,7 @@ func (h *Hive) replayLog(l parsedLog, why *[]string) (used, pages int) {
 			break
 		}
 		size := int64(le.Uint32(head[4:]))
-		if size < entryAlign || size%entryAlign != 0 || size > l.Size-at || le.Uint32(head[12:]) != l.base.primary+uint32(used) {
+		if size < entryAlign || size%entryAlign != 0 || size > l.Size-at || le.Uint32(head[12:]) != sequence {
 			break
 		}
 		if size > maxEntry {
@@ -136,12 +140,12 @@ func (h *Hive) replayLog(l parsedLog, why *[]string) (used, pages int) {
 			break
 		}
 		base.cells = le.Uint32(raw[16:])
-		used, pages = used+1, pages+n
+		used, pages, sequence = used+1, pages+n, sequence+1
 		at += size
 	}
 	if used > 0 {
 		valid := base
-		valid.secondary = base.primary + uint32(used) - 1
+		valid.secondary = sequence - 1
 		valid.primary = valid.secondary
 		h.base = valid
 	}

@@ -134,7 +134,7 @@ func (h *Hive) cell(offset uint32, least, most int) ([]byte, error) {
 	if err := h.read(head[:], int64(offset)); err != nil {
 		return nil, err
 	}
-	size := -int64(int32(binary.LittleEndian.Uint32(head[:])))
+	size := -int64(int32(binary.LittleEndian.Uint32(head[:]))) //nolint:gosec // G115: negative while the cell is in use
 	switch {
 	case size < 4+int64(least) || size > h.maxBytes-int64(offset):
 		return nil, fmt.Errorf("cell at %d has %d bytes, want %d: %w", offset, size, 4+least, ErrCorrupt)

@@ -164,7 +164,7 @@ func identify(k regf.Key, os *inventory.OS) {
 	}
 	version := text("CurrentVersion") // stays 6.3 since Windows 8.1
 	if major, err := k.Uint32("CurrentMajorVersionNumber"); err == nil {
-		minor, _ := k.Uint32("CurrentMinorVersionNumber") //nolint:errcheck // 0 is what it is since Windows 10
+		minor, _ := k.Uint32("CurrentMinorVersionNumber") // 0 since Windows 10, also where it is not written
 		version = fmt.Sprintf("%d.%d", major, minor)
 	}
 	os.Build = version + "." + build

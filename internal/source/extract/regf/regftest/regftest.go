@@ -47,6 +47,10 @@ const (
 	pageSize = 512
 )
 
+// u32 and u16 take numbers of a hive in a test, which are small.
+func u32(n int) uint32 { return uint32(n) } //nolint:gosec // G115: see above
+func u16(n int) uint16 { return uint16(n) } //nolint:gosec // G115: see above
+
 type writer struct{ cells []byte }
 
 // Hive writes a hive of version 1.5 whose sequence numbers are sequence.
@@ -55,7 +59,7 @@ func Hive(root Key, sequence uint32) []byte {
 	w.bin(0)
 	at := w.key(root, noCell, 0x2c)
 	w.close()
-	return append(Base(0, at, uint32(len(w.cells)), sequence, sequence), w.cells...)
+	return append(Base(0, at, u32(len(w.cells)), sequence, sequence), w.cells...)
 }
 
 // Base writes a base block of 4 KiB; logs have its first 512 bytes. kind is 0 for a hive, 1 and 6 for logs.
@@ -86,8 +90,8 @@ func (w *writer) bin(size int) {
 	at := len(w.cells)
 	head := make([]byte, 32)
 	copy(head, "hbin")
-	binary.LittleEndian.PutUint32(head[4:], uint32(at))
-	binary.LittleEndian.PutUint32(head[8:], uint32(n))
+	binary.LittleEndian.PutUint32(head[4:], u32(at))
+	binary.LittleEndian.PutUint32(head[8:], u32(n))
 	w.cells = append(w.cells, head...)
 	w.cells = append(w.cells, make([]byte, n-32)...)
 	w.cells = w.cells[:at+32]
@@ -110,9 +114,9 @@ func (w *writer) cell(data []byte) uint32 {
 	}
 	at := len(w.cells)
 	w.cells = append(w.cells, make([]byte, size)...)
-	binary.LittleEndian.PutUint32(w.cells[at:], uint32(-size))
+	binary.LittleEndian.PutUint32(w.cells[at:], u32(-size))
 	copy(w.cells[at+4:], data)
-	return uint32(at)
+	return u32(at)
 }
 
 func latin(name string) (raw []byte, ok bool) {
@@ -120,7 +124,7 @@ func latin(name string) (raw []byte, ok bool) {
 		if r > 0xff {
 			return UTF16(name), false
 		}
-		raw = append(raw, byte(r))
+		raw = append(raw, byte(r&0xff))
 	}
 	return raw, true
 }
@@ -138,11 +142,11 @@ func (w *writer) key(k Key, parent uint32, flags uint16) uint32 {
 	le.PutUint16(raw[2:], flags)
 	le.PutUint64(raw[4:], 132000000000000000)
 	le.PutUint32(raw[16:], parent)
-	le.PutUint32(raw[20:], uint32(len(k.Keys)))
+	le.PutUint32(raw[20:], u32(len(k.Keys)))
 	for _, at := range []int{28, 32, 40, 44, 48} {
 		le.PutUint32(raw[at:], noCell)
 	}
-	le.PutUint16(raw[72:], uint16(len(name)))
+	le.PutUint16(raw[72:], u16(len(name)))
 	copy(raw[76:], name)
 	at := w.cell(raw)
 	node := func(field int, v uint32) { le.PutUint32(w.cells[int(at)+4+field:], v) }
@@ -151,7 +155,7 @@ func (w *writer) key(k Key, parent uint32, flags uint16) uint32 {
 		for _, v := range k.Values {
 			list = le.AppendUint32(list, w.value(v))
 		}
-		node(36, uint32(len(k.Values)))
+		node(36, u32(len(k.Values)))
 		node(40, w.cell(list))
 	}
 	if len(k.Keys) > 0 {
@@ -166,7 +170,7 @@ func (w *writer) list(keys []Key, parent uint32) uint32 {
 	var lists []uint32
 	for from := 0; from < len(keys); from += perList {
 		part := keys[from:min(from+perList, len(keys))]
-		raw := le.AppendUint16([]byte("lh"), uint16(len(part)))
+		raw := le.AppendUint16([]byte("lh"), u16(len(part)))
 		for _, k := range part {
 			hash := uint32(0)
 			for _, c := range bytes.ToUpper([]byte(k.Name)) {
@@ -179,7 +183,7 @@ func (w *writer) list(keys []Key, parent uint32) uint32 {
 	if len(lists) == 1 {
 		return lists[0]
 	}
-	raw := le.AppendUint16([]byte("ri"), uint16(len(lists)))
+	raw := le.AppendUint16([]byte("ri"), u16(len(lists)))
 	for _, at := range lists {
 		raw = le.AppendUint32(raw, at)
 	}
@@ -191,8 +195,8 @@ func (w *writer) value(v Value) uint32 {
 	name, isLatin := latin(v.Name)
 	raw := make([]byte, 20+len(name))
 	copy(raw, "vk")
-	le.PutUint16(raw[2:], uint16(len(name)))
-	size, data := uint32(len(v.Data)), uint32(0)
+	le.PutUint16(raw[2:], u16(len(name)))
+	size, data := u32(len(v.Data)), uint32(0)
 	switch {
 	case size <= 4:
 		var inside [4]byte
@@ -248,15 +252,15 @@ func EntryLog(sequence uint32, hives ...[]byte) []byte {
 		copy(raw, "HvLE")
 		le.PutUint32(raw[12:], sequence+uint32(i)-1)
 		le.PutUint32(raw[16:], le.Uint32(hives[i][40:]))
-		le.PutUint32(raw[20:], uint32(len(pages)))
+		le.PutUint32(raw[20:], u32(len(pages)))
 		for _, at := range pages {
-			raw = le.AppendUint32(le.AppendUint32(raw, uint32(at)), pageSize)
+			raw = le.AppendUint32(le.AppendUint32(raw, u32(at)), pageSize)
 		}
 		for _, at := range pages {
 			raw = append(raw, hives[i][4096+at:4096+at+pageSize]...)
 		}
 		raw = append(raw, make([]byte, (pageSize-len(raw)%pageSize)%pageSize)...)
-		le.PutUint32(raw[4:], uint32(len(raw)))
+		le.PutUint32(raw[4:], u32(len(raw)))
 		le.PutUint64(raw[24:], marvin32(raw[40:]))
 		le.PutUint64(raw[32:], marvin32(raw[:32]))
 		out = append(out, raw...)
