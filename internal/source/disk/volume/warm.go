@@ -20,13 +20,12 @@ func (t *tree) Warm(ctx context.Context, parallel int) (folders int) {
 	stop := context.AfterFunc(ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.ended = true
 		w.changed.Broadcast()
 	})
 	defer stop()
 	var all sync.WaitGroup
 	for range max(parallel, 1) {
-		all.Go(w.work)
+		all.Go(func() { w.work(ctx) })
 	}
 	all.Wait()
 	return w.listed
@@ -43,17 +42,16 @@ type warmer struct {
 	seen    map[uint64]struct{}
 	busy    int // folders being listed
 	listed  int
-	ended   bool
 }
 
-func (w *warmer) work() {
+func (w *warmer) work(ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
-		for len(w.waiting) == 0 && w.busy > 0 && !w.ended {
+		for len(w.waiting) == 0 && w.busy > 0 && ctx.Err() == nil {
 			w.changed.Wait()
 		}
-		if len(w.waiting) == 0 || w.ended {
+		if len(w.waiting) == 0 || ctx.Err() != nil {
 			w.changed.Broadcast()
 			return
 		}
