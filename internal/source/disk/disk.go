@@ -45,6 +45,10 @@ var ErrNoFiles = errors.New("holds no files")
 // biosBoot is the GPT type of GRUB's own partition, which holds code and no files.
 const biosBoot = "21686148-6449-6e6f-744e-656564454649"
 
+// microsoftReserved is the GPT type of the partition that Windows keeps for itself on each disk, without a file system ("PARTITION_INFORMATION_GPT",
+// winioctl.h).
+const microsoftReserved = "e3c9e316-0b5c-4db8-817d-f92df00215ae"
+
 // efiSystem is the GPT type of an EFI system partition (UEFI specification 2.10, 5.3.3), efiSystemMBR its MBR type.
 const (
 	efiSystem    = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
@@ -192,6 +196,8 @@ func (d *Disk) add(dev Device, v *Volume) {
 	switch {
 	case broken != nil:
 		v.Type, v.Err = typeRAID, broken
+	case v.TypeID == microsoftReserved:
+		v.Err = fmt.Errorf("reserved by Windows: %w", ErrNoFiles)
 	case v.TypeID == biosBoot:
 		v.Type, v.Err = typeBIOS, fmt.Errorf("%s: %w", typeBIOS, ErrNoFiles)
 	case len(bytes.Trim(head, "\x00")) == 0:

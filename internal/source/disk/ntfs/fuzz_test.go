@@ -219,6 +219,22 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// FuzzDecompress gives any bytes to the methods of compression.
+func FuzzDecompress(f *testing.F) {
+	seed := unpacked(f, seedName)
+	f.Add(uint16(4096), []byte{0x01, 0xb0, 0, 'a', 'b'})
+	for at := 0; at+4096 <= len(seed); at += 64 << 10 {
+		f.Add(uint16(32768), seed[at:at+4096])
+	}
+	f.Fuzz(func(t *testing.T, size uint16, data []byte) {
+		for name, unpack := range ntfs.Decompressors() {
+			if err := unpack(make([]byte, size), data); err != nil && !errors.Is(err, volume.ErrCorrupt) {
+				t.Errorf("%s: error without a kind: %v", name, err)
+			}
+		}
+	})
+}
+
 // readAll reads names, links and the beginnings and ends of files.
 func readAll(t testing.TB, fsys volume.FS) {
 	t.Helper()
