@@ -79,7 +79,7 @@ func rootScore(v *Volume) int {
 	for name, worth := range map[string]int{
 		"etc/os-release": 4, "usr/lib/os-release": 4, "etc/passwd": 2, "etc/fstab": 1,
 		"sbin/init": 1, "usr/sbin/init": 1, "bin": 1, "etc/alpine-release": 2, "etc/system-release": 2, "etc/debian_version": 2,
-		"Windows/System32/config/SOFTWARE": 8,
+		"Windows/System32/config/SOFTWARE": 4, "System/Library/CoreServices/SystemVersion.plist": 4,
 	} {
 		if _, err := v.FS.Lstat(name); err == nil {
 			score += worth

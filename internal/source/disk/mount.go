@@ -83,7 +83,8 @@ func Mount(disks ...*Disk) (*Root, error) {
 	r.crypt = crypttab(readText(root.FS, "etc/crypttab"))
 	said := map[string]bool{}
 	for _, line := range deepLast(append(parseFstab(text), mountUnits(root.FS)...)) {
-		if line.target != "/" && !(line.from != "" && said[line.target]) { // a line of fstab stands before a unit of the same place
+		unit := line.from != ""
+		if line.target != "/" && (!unit || !said[line.target]) { // a line of fstab stands before a unit of the same place
 			r.mount(all, line)
 		}
 		said[line.target] = true
