@@ -82,8 +82,8 @@ func program(k regf.Key) (inventory.Package, error) {
 	if p.Version == "" {
 		p.Version = packedVersion(number)
 	}
-	if kb := knowledge.FindString(p.Name); kb != "" && text["parentkeyname"] != "" { // an update of another program
-		p.SourceName, p.Name = p.Name, strings.ToUpper(kb)
+	if kb := knowledgeIn(p.Name); kb != "" && text["parentkeyname"] != "" { // an update of another program
+		p.SourceName, p.Name = p.Name, kb
 	}
 	p.PURL = packageurl.NewPackageURL(packageurl.TypeGeneric, "", p.Name, p.Version, nil, "").ToString()
 	return p, nil

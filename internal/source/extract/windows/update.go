@@ -31,6 +31,11 @@ var (
 	updateName = regexp.MustCompile(`(?i)^Package_(?:\d+_)?for_(\w+?)(?:_(?:RTM|SP\d|\d+))?$`)
 )
 
+// knowledgeIn finds the number of an article in a text, "" if there is none. An underscore ends it, as in KB2919355_RTM_GM.
+func knowledgeIn(text string) string {
+	return strings.ToUpper(knowledge.FindString(strings.ReplaceAll(text, "_", " ")))
+}
+
 // updates reads the packages of component based servicing. An update is many packages: one of each name and version counts.
 func updates(ctx context.Context, h *hive, out Sink) {
 	key, err := h.Key(packagesKey)
@@ -93,11 +98,11 @@ func update(k regf.Key) (inventory.Package, bool) {
 		return inventory.Package{}, false
 	}
 	name := m[1]
-	if kb := knowledge.FindString(name); kb != "" {
-		name = strings.ToUpper(kb)
+	if kb := knowledgeIn(name); kb != "" {
+		name = kb
 	} else if from, err := k.Text("InstallLocation"); err == nil { // a cumulative update says its number only here
-		if kb := knowledge.FindString(strings.ReplaceAll(from, "_", " ")); kb != "" {
-			name = strings.ToUpper(kb)
+		if kb := knowledgeIn(from); kb != "" {
+			name = kb
 		}
 	}
 	return inventory.Package{
