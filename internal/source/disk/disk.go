@@ -186,7 +186,9 @@ func (d *Disk) add(dev Device, v *Volume) {
 	}
 	for _, r := range readers() {
 		if r.probe(head) {
-			d.open(dev, v, r)
+			if d.open(dev, v, r); v.Err != nil && v.raid == nil {
+				v.Label, v.UUID = names(r.name, head)
+			}
 			return
 		}
 	}

@@ -197,7 +197,7 @@ func TestVolumes(t *testing.T) {
 		{"md12", `4 linux_raid_member "md12" corrupt`, bytesAt(map[int64]string{4096: "\xfc\x4e\x2b\xa9\x01", 4096 + 144: "\x08"})},
 		{"magic", `5  "magic" unsupported`, bytesAt(map[int64]string{(8192 - 16) * 512: "\xfc\x4e\x2b\xa9"})},
 		{"luks", `6 crypto_LUKS "luks" unsupported`, bytesAt(map[int64]string{0: "LUKS\xba\xbe\x00\x02"})},
-		{"btrfs", `7 btrfs "btrfs" unsupported`, bytesAt(map[int64]string{0x10040: "_BHRfS_M"})},
+		{"btrfs", `7 btrfs "btrfs" corrupt`, bytesAt(map[int64]string{0x10040: "_BHRfS_M"})},
 		{"ntfs", `8 ntfs "ntfs" corrupt`, bytesAt(map[int64]string{3: "NTFS    "})},
 		{"efi", `9 vfat "efi" unsupported`, bytesAt(map[int64]string{82: "FAT32   ", 510: "\x55\xaa"})},
 		{"squash", `10 squashfs "squash" unsupported`, bytesAt(map[int64]string{0: "hsqs"})},

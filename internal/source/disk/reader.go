@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 
+	"hinomi/internal/source/disk/btrfs"
 	"hinomi/internal/source/disk/ext4"
 	"hinomi/internal/source/disk/ntfs"
 	"hinomi/internal/source/disk/volume"
@@ -22,6 +23,7 @@ func readers() []reader {
 		{"xfs", func(head []byte) bool { return bytes.HasPrefix(head, []byte("XFSB")) }, openXFS},
 		{"ext4", ext4.Probe, ext4.Open}, // and ext2, ext3
 		{"ntfs", ntfs.Probe, ntfs.Open},
+		{typeBtrfs, btrfs.Probe, btrfs.Open},
 	}
 }
 

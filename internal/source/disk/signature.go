@@ -18,8 +18,7 @@ import (
 // put their superblocks at 64 KiB.
 const probeBytes = 68 << 10
 
-// The names of what a volume can hold and that is not read here. They are
-// those of blkid(8).
+// The names of what a volume can hold. They are those of blkid(8).
 const (
 	typeSwap    = "swap"
 	typeSuspend = "swsuspend" // swap that holds the memory of a hibernated machine
@@ -66,7 +65,6 @@ var signatures = []signature{
 	{typeSuspend, 4086, "S2SUSPEND\x00"},
 	{typeSuspend, 4086, "ULSUSPEND\x00"},
 	{typeSuspend, 4086, "LINHIB0001"},
-	{typeBtrfs, 0x10040, "_BHRfS_M"},
 	{typeSquash, 0, "hsqs"},
 	{typeEROFS, 1024, "\xe2\xe1\xf5\xe0"},
 	{"f2fs", 1024, "\x10\x20\xf5\xf2"},
@@ -183,8 +181,8 @@ func luks2Cipher(head []byte) string {
 	return ""
 }
 
-// names reads label and UUID of what is recognised and not read, as blkid(8)
-// writes them, so that a line of fstab can be matched with it.
+// names reads label and UUID of what is recognised and cannot be read, as
+// blkid(8) writes them, so that a line of fstab can be matched with it.
 func names(kind string, head []byte) (label, uuid string) {
 	field := func(at, n int) []byte {
 		if at+n > len(head) {
