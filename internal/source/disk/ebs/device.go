@@ -29,7 +29,7 @@ type API interface {
 
 // The defaults of Options.
 const (
-	DefaultCacheBytes = 128 << 20
+	DefaultCacheBytes = 160 << 20
 	DefaultParallel   = 32
 )
 

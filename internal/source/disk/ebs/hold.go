@@ -65,7 +65,7 @@ func newHold(limit int64) (*hold, error) {
 	}
 	h := &hold{packer: packer, unpacker: unpacker, slots: map[int64]*slot{}}
 	blocks := int(max(limit/BlockSize, 4))
-	h.tiers[raw].limit = max(blocks/4, 2) * BlockSize
+	h.tiers[raw].limit = max(blocks/8, 2) * BlockSize            // few blocks are in use at a time: more room for compressed ones saves more requests
 	h.tiers[whole].limit = blocks*BlockSize - h.tiers[raw].limit // together with part
 	return h, nil
 }

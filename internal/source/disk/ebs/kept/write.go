@@ -68,7 +68,7 @@ func Create(dir string, h Header, limit int64) (*Writer, error) {
 	w := &Writer{file: f, sum: sha256.New(), packer: packer, place: place, limit: limit}
 	w.buf = bufio.NewWriterSize(f, 256<<10)
 	w.put([]byte(magic))
-	w.put(binary.LittleEndian.AppendUint32(nil, uint32(len(head)))) //nolint:gosec // a header has some hundred bytes
+	w.put(binary.LittleEndian.AppendUint32(nil, uint32(len(head))))
 	w.put(head)
 	if w.err != nil {
 		return nil, errors.Join(fmt.Errorf("keep pages: %w", w.err), w.Abort())
@@ -119,7 +119,7 @@ func (w *Writer) Put(index int64, block []byte, pages Pages) {
 	}
 	sum := sha256.Sum256(plain)
 	head = append(head, sum[:]...)
-	head = le.AppendUint32(head, uint32(len(packed))) //nolint:gosec // a packed block is little longer than a block
+	head = le.AppendUint32(head, uint32(len(packed)))
 	w.put(head)
 	w.put(packed)
 }
