@@ -41,7 +41,7 @@ type NewConnector struct {
 	Enabled      *bool                   `json:"enabled,omitempty" default:"true"`
 	PostureView  bool                    `json:"postureView,omitempty"`
 	Organization *connector.Organization `json:"organization,omitempty"`
-	Verbs        []connector.Verb        `json:"verbs,omitempty" maxItems:"10" enum:"snapshot-volumes" doc:"What hinomi may write in the account; empty: nothing"`
+	Verbs        []connector.Verb        `json:"verbs,omitempty" maxItems:"10" enum:"snapshot-volumes,manage-ssm" doc:"What hinomi may write in the account; empty: nothing"`
 }
 
 // NewCredentials are the way into an account: a role, or an access key.
@@ -64,7 +64,7 @@ type ConnectorChange struct {
 	Enabled      *bool                   `json:"enabled,omitempty"`
 	PostureView  *bool                   `json:"postureView,omitempty" doc:"Switching it off leaves the view; only DELETE /api/v1/views/ACCOUNT removes that"`
 	Organization *connector.Organization `json:"organization,omitempty"`
-	Verbs        *[]connector.Verb       `json:"verbs,omitempty" maxItems:"10" enum:"snapshot-volumes"`
+	Verbs        *[]connector.Verb       `json:"verbs,omitempty" maxItems:"10" enum:"snapshot-volumes,manage-ssm"`
 }
 
 // ChangedCredentials replace the way into the account: a role, or an access key with its secret.

@@ -28,6 +28,8 @@ type cloud struct {
 	file  string // the database
 	dir   string // the installation's folder
 	later atomic.Int64
+
+	managed bool // it has Systems Manager
 }
 
 // now is the clock of both: it goes on by itself, and by tick.
@@ -72,6 +74,9 @@ func (c *cloud) whatMotoLacks() {
 		c.Before("directconnect", action, func(call *awstest.Call) *awstest.Reply { return call.JSON(body) })
 	}
 	c.Before("ssm", "DescribeInstanceInformation", func(call *awstest.Call) *awstest.Reply {
+		if c.managed {
+			return nil
+		}
 		return call.JSON(map[string]any{"InstanceInformationList": []any{}})
 	})
 }

@@ -164,6 +164,9 @@ func (a *App) RemoveConnector(ctx context.Context, by auth.Principal, idOrName s
 	if err != nil {
 		return err
 	}
+	if n := len(open) - len(slices.DeleteFunc(slices.Clone(open), agentKind)); n > 0 {
+		return fmt.Errorf("connector %s: %w: %d things of ours are in Systems Manager or a bucket of account %s: run hinomi scan disable --connector %s first", c.Name, ErrInUse, n, c.Account, c.Name)
+	}
 	if len(open) > 0 {
 		return fmt.Errorf("connector %s: %w: %d snapshots of ours may still be in account %s: run hinomi sweep first", c.Name, ErrInUse, len(open), c.Account)
 	}

@@ -54,6 +54,7 @@ type scanFacts struct {
 	links    map[asset.Ref]store.InventoryLink
 	open     map[asset.Ref]bool
 	tried    map[asset.Ref]time.Time
+	places   map[string]store.AgentPlace // by account/region
 	now      time.Time
 }
 
@@ -76,6 +77,14 @@ func (a *App) scanFacts(ctx context.Context) (f scanFacts, err error) {
 	}
 	if f.tried, err = a.triedSince(ctx, f.now.Add(-eligible.Rescan)); err != nil {
 		return f, err
+	}
+	places, err := a.db.AgentPlaces(ctx)
+	if err != nil {
+		return f, err
+	}
+	f.places = make(map[string]store.AgentPlace, len(places))
+	for _, p := range places {
+		f.places[p.Account+"/"+p.Region] = p
 	}
 	for from := ""; ; {
 		page, next, err := a.db.Coverage(ctx, auth.Everything(), store.CoverageFilter{Scans: []coverage.Scan{coverage.PackageScan}}, from, 1000)
@@ -142,6 +151,8 @@ func (f *scanFacts) of(world *snapshot.Snapshot, i *asset.Instance) eligible.Fac
 		out.Managed = m
 	} else if g, gap := world.GapFor(i.Account, i.Region, asset.KindManagedInstance); gap {
 		out.ManagedGap = string(g.Reason)
+	} else {
+		out.Unmanaged = unmanaged(world, i, f.places[i.Account+"/"+i.Region])
 	}
 	return out
 }

@@ -24,6 +24,9 @@ const (
 	jobScans = "scans"
 	jobTags  = "tags"
 	jobTidy  = "tidy"
+
+	jobAgents = "agents" // inventories of agents are read
+	jobManage = "manage" // what agents need is made and repaired
 )
 
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
@@ -31,14 +34,16 @@ func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
 // handlers lists what a worker does: one line each.
 func (a *App) handlers() map[string]job.Handler {
 	return map[string]job.Handler{
-		jobSync:  a.doSync,
-		jobScan:  a.doScan,
-		jobSweep: a.doSweep,
-		jobFeeds: a.doFeeds,
-		jobDue:   a.doDue,
-		jobScans: a.doScans,
-		jobTags:  a.doTags,
-		jobTidy:  a.doTidy,
+		jobSync:   a.doSync,
+		jobScan:   a.doScan,
+		jobSweep:  a.doSweep,
+		jobFeeds:  a.doFeeds,
+		jobDue:    a.doDue,
+		jobScans:  a.doScans,
+		jobTags:   a.doTags,
+		jobTidy:   a.doTidy,
+		jobAgents: a.doAgents,
+		jobManage: a.doManage,
 	}
 }
 

@@ -15,6 +15,8 @@ func schedules() []job.Schedule {
 		{Name: jobSweep, Every: time.Hour, Spec: job.Spec{Kind: jobSweep, MaxAttempts: 1}},
 		{Name: jobFeeds, Every: 2 * time.Hour, Spec: job.Spec{Kind: jobFeeds, MaxAttempts: 3}},
 		{Name: jobTags, Every: 10 * time.Minute, Spec: job.Spec{Kind: jobTags, MaxAttempts: 1}}, // syncs do it, too; this is for what scans find
+		{Name: jobAgents, Every: agentsEvery, Spec: job.Spec{Kind: jobAgents, MaxAttempts: 1}},
+		{Name: jobManage, Every: time.Hour, Spec: job.Spec{Kind: jobManage, MaxAttempts: 1}},
 		{Name: jobTidy, Every: 24 * time.Hour, Spec: job.Spec{Kind: jobTidy, MaxAttempts: 1}},
 	}
 }

@@ -41,7 +41,7 @@ func (a *App) Sweep(ctx context.Context, by auth.Principal) (Swept, error) {
 	}
 	var out Swept
 	err = a.eachConnector(ctx, auth.Everything(), func(c *connector.Connector) error {
-		mine := resourcesOf(open, c.ID)
+		mine := slices.DeleteFunc(resourcesOf(open, c.ID), agentKind)
 		if !c.May(connector.SnapshotVolumes) && len(mine) == 0 {
 			return nil
 		}
@@ -56,6 +56,7 @@ func (a *App) Sweep(ctx context.Context, by auth.Principal) (Swept, error) {
 		return out, err
 	}
 	out.Open, err = a.db.ListOpenResources(ctx)
+	out.Open = slices.DeleteFunc(out.Open, agentKind) // they are there to stay: hinomi scan disable removes them
 	return out, err
 }
 

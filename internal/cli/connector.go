@@ -34,7 +34,7 @@ func (f *connectorFlags) register(c *cobra.Command, adding bool) {
 	s.BoolVar(&f.enrol, "organization", false, "enrol every member account of the organisation, new ones as they appear")
 	s.StringVar(&f.enrolRole, "member-role", "hinomi", "name of the role in each member account")
 	s.StringSliceVar(&f.exclude, "exclude-accounts", nil, "member accounts to leave out")
-	s.StringSliceVar(&f.verbs, "allow", nil, "what hinomi may write in the account: snapshot-volumes (for agentless scans); nothing by default")
+	s.StringSliceVar(&f.verbs, "allow", nil, "what hinomi may write in the account: snapshot-volumes (for agentless scans), manage-ssm (what scans by agents need); nothing by default")
 	s.StringVar(&f.key, "access-key-id", "", "read with an access key pair instead of a role")
 	s.BoolVar(&f.secretStdin, "secret-stdin", false, "read the secret access key from standard input (else HINOMI_SECRET_ACCESS_KEY)")
 	s.StringVar(&f.role, "role", "", "ARN of the role to assume, e.g. arn:aws:iam::111122223333:role/hinomi")

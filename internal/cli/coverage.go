@@ -38,7 +38,7 @@ func (c *command) coverageCommand() *cobra.Command {
 		if f.Scans, err = words("--scan", scans, coverage.PackageScan, coverage.NetworkScan, coverage.RuleScan); err != nil {
 			return err
 		}
-		if f.Reasons, err = words("--reason", reasons, allReasons()...); err != nil {
+		if f.Reasons, err = words("--reason", reasons, coverage.Reasons()...); err != nil {
 			return err
 		}
 		if f.Statuses, err = words("--status", statuses, coverage.Active, coverage.Inactive); err != nil {
@@ -78,15 +78,6 @@ func (c *command) coverageCommand() *cobra.Command {
 
 // noInstances is what a person reads instead of an empty coverage.
 const noInstances = "No instance matches; hinomi asset count says what there is."
-
-// allReasons are the words of --reason.
-func allReasons() []coverage.Reason {
-	return []coverage.Reason{
-		coverage.PendingInitialScan, coverage.ScanInProgress, coverage.Successful, coverage.AccessDenied, coverage.AccessDeniedToKey, coverage.InternalError,
-		coverage.UnmanagedInstance, coverage.NoInventory, coverage.StaleInventory, coverage.UnsupportedOS, coverage.UnsupportedConfig, coverage.ExcludedByTag,
-		coverage.InstanceStopped, coverage.ResourceTerminated, coverage.NoResourcesFound, coverage.NotActivated, coverage.NotFullyAssessed, coverage.AssetStale,
-	}
-}
 
 // unassessed reports whether somebody who should have been looked at was not, or not fully: an instance that is switched off by hand or by
 // rule, or is gone, does not count. Where no instance is known at all nothing was assessed.

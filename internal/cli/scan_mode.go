@@ -74,26 +74,36 @@ snapshot-volumes means hybrid. An organisation's account decides for all its mem
 
 // scanSettingsCommand shows and changes what scans leave out, where agents look, and how much runs at once.
 func (c *command) scanSettingsCommand() *cobra.Command {
-	var keys, paths []string
+	var keys, paths, agents []string
 	var account, windows string
 	var atOnce int
 	cmd := &cobra.Command{
 		Use: "settings", Short: "Show or change exclusion tags, further paths of agents, the Windows schedule and scans at once", Args: cobra.NoArgs,
 		Long: `Exclusion: an instance that carries one of the tag keys, whatever the value, is not scanned and its open findings are closed with that reason;
 a volume whose KMS key carries one is not read without an agent.
+Agents: what is made, and repaired hourly, in the Systems Manager of accounts whose connectors allow manage-ssm (hinomi scan plan shows it):
+the software inventory of AWS's agent, hinomi's collector on Linux (deep inspection) and Windows, a resource data sync for large fleets.
 Further paths: up to 5 folders per account, and 5 for all accounts, in which agents look for language packages beside the default ones.`,
 	}
 	cmd.Flags().StringSliceVar(&keys, "exclude-tags", nil, "replace the tag keys that exclude; '' empties them")
 	cmd.Flags().StringSliceVar(&paths, "paths", nil, "replace the further paths, of --account or of all accounts; '' empties them")
 	cmd.Flags().StringVar(&account, "account", "", "the account that --paths is for")
 	cmd.Flags().StringVar(&windows, "windows-schedule", "", "when agents collect on Windows: rate(6 hours) or cron(…)")
+	cmd.Flags().StringSliceVar(&agents, "agents", nil, "what is kept in Systems Manager: inventory, deep, windows, data-sync; '' for nothing")
 	cmd.Flags().IntVar(&atOnce, "per-account", 0, "agentless scans at once in one account")
 	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
 		changed := cmd.Flags().Changed
-		if changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") {
+		parts, err := words("--agents", slices.DeleteFunc(agents, func(s string) bool { return s == "" }), coverage.AgentParts()...)
+		if err != nil {
+			return err
+		}
+		if changed("agents") || changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") {
 			if err := a.EditScanSettings(ctx, operator(), func(s *coverage.Settings) error {
 				if changed("exclude-tags") {
 					s.ExcludeKeys = append([]string{}, keys...)
+				}
+				if changed("agents") {
+					s.Agents = append([]coverage.AgentPart{}, parts...)
 				}
 				if changed("paths") {
 					setPaths(s, account, paths)
@@ -117,7 +127,11 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 			return err
 		}
 		v := view{header: []string{"SETTING", "VALUE"}, data: s}
-		v.rows = append(v.rows, []string{"exclusion tags", orNone(s.ExcludeKeys)}, []string{"scans at once in an account", fmt.Sprint(s.PerAccount)}, []string{"schedule on Windows", s.WindowsSchedule})
+		var kept []string
+		for _, p := range s.Agents {
+			kept = append(kept, string(p))
+		}
+		v.rows = append(v.rows, []string{"kept in Systems Manager", orNone(kept)}, []string{"exclusion tags", orNone(s.ExcludeKeys)}, []string{"scans at once in an account", fmt.Sprint(s.PerAccount)}, []string{"schedule on Windows", s.WindowsSchedule})
 		for _, at := range slices.Sorted(maps.Keys(s.DeepPaths)) {
 			name := "further paths, all accounts"
 			if at != "" {

@@ -39,13 +39,41 @@ type Settings struct {
 	DeepPaths map[string][]string `json:"deepPaths,omitempty"`
 	// PerAccount bounds the agentless scans that run at once in one account.
 	PerAccount int `json:"perAccount"`
+	// Agents are the parts of scanning with agents that are kept in the accounts whose connectors allow manage-ssm.
+	Agents []AgentPart `json:"agents"`
 	// WindowsSchedule is when agents collect on Windows: a cron() or rate() expression of Systems Manager.
 	WindowsSchedule string `json:"windowsSchedule"`
 }
 
 // DefaultSettings are the model's: the exclusion tag of Amazon Inspector (user guide, "Excluding instances"), Windows every 6 hours ("Windows scans").
 func DefaultSettings() Settings {
-	return Settings{ExcludeKeys: []string{"InspectorEc2Exclusion"}, PerAccount: 20, WindowsSchedule: "rate(6 hours)"}
+	return Settings{ExcludeKeys: []string{"InspectorEc2Exclusion"}, PerAccount: 20, Agents: []AgentPart{AgentInventory}, WindowsSchedule: "rate(6 hours)"}
+}
+
+// AgentPart is a part of scanning with agents that hinomi makes in an account's Systems Manager.
+type AgentPart string
+
+// The parts.
+const (
+	AgentInventory AgentPart = "inventory" // the agent lists the system's packages
+	AgentDeep      AgentPart = "deep"      // hinomi's collector runs on Linux: language packages, too
+	AgentWindows   AgentPart = "windows"   // and on Windows
+	AgentDataSync  AgentPart = "data-sync" // inventories are written to a bucket of ours
+)
+
+// AgentParts lists them.
+func AgentParts() []AgentPart {
+	return []AgentPart{AgentInventory, AgentDeep, AgentWindows, AgentDataSync}
+}
+
+// PathsFor returns the further folders for an account: those of all, and its own. An organisation's account decides for its members.
+func (s *Settings) PathsFor(organisation, account string) []string {
+	if organisation != "" {
+		account = organisation
+	}
+	out := slices.Concat(s.DeepPaths[""], s.DeepPaths[account])
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // MaxDeepPaths is how many folders an account, and the organisation, may add (Amazon Inspector user guide, "Deep inspection").
@@ -90,6 +118,11 @@ func (s *Settings) Validate() error {
 	}
 	if s.PerAccount < 1 || s.PerAccount > 1000 {
 		bad = append(bad, fmt.Sprintf("%d scans at once in an account, 1 to 1000 are possible", s.PerAccount))
+	}
+	for _, p := range s.Agents {
+		if !slices.Contains(AgentParts(), p) {
+			bad = append(bad, fmt.Sprintf("part %q is none of inventory, deep, windows, data-sync", p))
+		}
 	}
 	if !schedulePattern.MatchString(s.WindowsSchedule) {
 		bad = append(bad, fmt.Sprintf("schedule %q is neither rate(N hours) nor cron(...)", s.WindowsSchedule))

@@ -83,14 +83,16 @@ func (db *DB) Scans(ctx context.Context, s auth.Scope, f ScanFilter, from string
 }
 
 // InsertIntent stores that something is about to be made in an account, before the call that makes it. Storing the same intent again
-// (same scan, kind and what it is of) changes nothing and returns what is known of it: a resource that was made already is found again.
+// (same scan, kind and what it is of) changes nothing and returns what is known of it: a resource that was made already is found again. One
+// that was deleted since is intended anew.
 func (db *DB) InsertIntent(ctx context.Context, r run.Resource) (run.Resource, error) {
 	if r.ScanID == "" || r.Account == "" || r.Region == "" || r.Kind == "" {
 		return r, errors.New("an intent needs its scan, account, region and kind")
 	}
 	err := db.InTx(ctx, func(ctx context.Context) error {
 		if _, err := db.exec(ctx, `INSERT INTO scan_resource (scan_id, connector_id, account, region, kind, of_id, state, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (scan_id, kind, of_id) DO NOTHING`, r.ScanID, r.Connector, r.Account, r.Region, string(r.Kind), r.Of, string(run.Intended), micros(db.now())); err != nil {
+ON CONFLICT (scan_id, kind, of_id) DO UPDATE SET connector_id = excluded.connector_id, id = '', state = excluded.state, detail = '',
+ created_at = excluded.created_at, deleted_at = 0 WHERE scan_resource.deleted_at <> 0`, r.ScanID, r.Connector, r.Account, r.Region, string(r.Kind), r.Of, string(run.Intended), micros(db.now())); err != nil {
 			return err
 		}
 		rows, err := db.resources(ctx, "scan_id = ? AND kind = ? AND of_id = ?", r.ScanID, string(r.Kind), r.Of)

@@ -186,6 +186,7 @@ func scanTries(s *awsclient.Session, region, installation string) []attempt {
 		{Check: Check{Action: "ebs:ListSnapshotBlocks", Use: "scanning", Required: true, Detail: "only on a snapshot with this installation's tag"}},
 		{Check: Check{Action: "ebs:GetSnapshotBlock", Use: "scanning", Required: true, Detail: "only on a snapshot with this installation's tag"}},
 		{Check: Check{Action: "kms:Decrypt", Use: "scanning", Detail: "the key's own policy decides with the role's; a scan of an encrypted volume tells"}},
+		{Check: Check{Action: "kms:ListResourceTags", Use: "scanning", Detail: "whether a tag of the key excludes volumes; the key's own policy decides with the role's"}},
 	}
 }
 
