@@ -46,7 +46,7 @@ func (r Reader) Read(ctx context.Context, job Job, devices []Device, watch Watch
 	for i, d := range devices {
 		sources[i] = sandbox.Device{Source: d, Size: d.Size()}
 		if f, ok := d.(interface{ File() *os.File }); ok {
-			sources[i].File = f.File()
+			sources[i].File, job.Disks[i].Local = f.File(), true
 		}
 		if p, ok := d.(prefetcher); ok {
 			job.Disks[i].Hints, sources[i].Parallel = true, parallel

@@ -37,6 +37,7 @@ type Disk struct {
 	Name  string `json:"name,omitempty"`  // device name on its machine, such as /dev/sdf; "" if it is not known
 	Label string `json:"label,omitempty"` // what errors call it; "" for nothing
 	Hints bool   `json:"hints,omitempty"` // the device wants to know what will be read soon
+	Local bool   `json:"local,omitempty"` // it is a file of this machine, whose blocks the kernel keeps: no others are kept
 }
 
 // Device is where a disk's bytes come from. It is safe for concurrent use. A device with Prefetch(off, length int64) is told what will be
@@ -104,7 +105,11 @@ func Read(ctx context.Context, job Job, devices []Device, now func() time.Time, 
 		if _, far := dev.(prefetcher); far {
 			r.far = true
 		}
-		d, err := disk.Open(cached(dev, bytes), disk.Options{Name: job.Disks[i].Name})
+		kept := disk.Device(dev)
+		if !job.Disks[i].Local {
+			kept = cached(dev, bytes)
+		}
+		d, err := disk.Open(kept, disk.Options{Name: job.Disks[i].Name})
 		if err != nil {
 			f := &Fault{text: err.Error(), is: []error{ErrOpen, err}}
 			if label := job.Disks[i].Label; label != "" {
