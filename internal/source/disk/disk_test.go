@@ -201,7 +201,7 @@ func TestVolumes(t *testing.T) {
 		{"ntfs", `8 ntfs "ntfs" corrupt`, bytesAt(map[int64]string{3: "NTFS    "})},
 		{"efi", `9 vfat "efi" unsupported`, bytesAt(map[int64]string{82: "FAT32   ", 510: "\x55\xaa"})},
 		{"squash", `10 squashfs "squash" unsupported`, bytesAt(map[int64]string{0: "hsqs"})},
-		{"erofs", `11 erofs "erofs" unsupported`, bytesAt(map[int64]string{1024: "\xe2\xe1\xf5\xe0"})},
+		{"erofs", `11 erofs "erofs" corrupt`, bytesAt(map[int64]string{1024: "\xe2\xe1\xf5\xe0"})},
 		{"zero", `12  "zero" unsupported`, nil},
 		{"noise", `13  "noise" unsupported`, bytesAt(map[int64]string{100: "noise"})},
 		{"broken", `14 ext4 "broken" corrupt`, bytesAt(map[int64]string{1024 + 0x38: "\x53\xef"})},

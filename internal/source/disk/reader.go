@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"hinomi/internal/source/disk/btrfs"
+	"hinomi/internal/source/disk/erofs"
 	"hinomi/internal/source/disk/ext4"
 	"hinomi/internal/source/disk/ntfs"
 	"hinomi/internal/source/disk/volume"
@@ -24,6 +25,7 @@ func readers() []reader {
 		{"ext4", ext4.Probe, ext4.Open}, // and ext2, ext3
 		{"ntfs", ntfs.Probe, ntfs.Open},
 		{typeBtrfs, btrfs.Probe, btrfs.Open},
+		{typeEROFS, erofs.Probe, erofs.Open},
 	}
 }
 

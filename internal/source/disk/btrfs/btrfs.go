@@ -26,7 +26,7 @@ type filesystem struct {
 	dev    volume.Device
 	super  *super
 	chunks []chunk
-	nodes  *nodeCache
+	nodes  *volume.Cache[uint64, *node]
 	sums   tree // of data
 	zstd   *unpack.Zstd
 	notes  []string
@@ -55,7 +55,7 @@ func Open(dev volume.Device) (volume.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &filesystem{dev: dev, super: s, nodes: newNodeCache(), zstd: z, subvolumes: map[uint64]*subvolume{}, logs: map[uint64]tree{}}
+	f := &filesystem{dev: dev, super: s, nodes: volume.NewCache[uint64, *node](cachedNodes), zstd: z, subvolumes: map[uint64]*subvolume{}, logs: map[uint64]tree{}}
 	if s.copyAt != superAt {
 		f.notes = append(f.notes, fmt.Sprintf("the superblock is damaged: its copy at byte %d was used", s.copyAt))
 	}

@@ -37,6 +37,9 @@ const (
 	itemChunk    = 228
 )
 
+// cachedNodes bounds the tree blocks that are kept, in bytes.
+const cachedNodes = 16 << 20
+
 const (
 	keySize     = 17
 	nodeHeader  = 101
@@ -104,7 +107,7 @@ func (n *node) child(i int) (at, generation uint64) {
 
 // block reads a block of a tree, from the cache if it is there.
 func (f *filesystem) block(at uint64) (*node, error) {
-	if n, ok := f.nodes.get(at); ok {
+	if n, ok := f.nodes.Get(at); ok {
 		return n, nil
 	}
 	if at%uint64(f.super.sectorSize) != 0 {
@@ -115,7 +118,7 @@ func (f *filesystem) block(at uint64) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tree block: %w", err)
 	}
-	f.nodes.put(at, n)
+	f.nodes.Put(at, n, len(n.b))
 	return n, nil
 }
 

@@ -87,7 +87,7 @@ func (v *view) Info() volume.Info {
 
 // Close implements volume.Inodes.
 func (v *view) Close() error {
-	v.f.nodes.clear()
+	v.f.nodes.Clear()
 	return nil
 }
 
