@@ -31,6 +31,8 @@ var (
 	ebsList = bucket{50, 50}
 	// DescribeTargetHealth and the like answer for one load balancer or group at a time.
 	perItem = bucket{40, 20}
+	// A standard queue takes a nearly unlimited number of calls (SQS Developer Guide, "Message quotas"); this is what we want of one.
+	queue = bucket{200, 100}
 )
 
 func bucketFor(service, operation string) bucket {
@@ -43,6 +45,8 @@ func bucketFor(service, operation string) bucket {
 		return ebsGet
 	case service == "EBS":
 		return ebsList
+	case service == "SQS":
+		return queue
 	case service == "Elastic Load Balancing v2":
 		return perItem
 	default:

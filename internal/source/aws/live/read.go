@@ -35,6 +35,7 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Progress func(Progress) // after each region; called from several goroutines, may be nil
+	kinds    []asset.Kind   // of the targets' regions only these and nothing else; see ReadKinds
 }
 
 // DefaultParallel is how many listings are asked at once. Each account, region and API has its own request rate, so what bounds
@@ -193,7 +194,9 @@ func (w *walk) account(ctx context.Context, t Target) error {
 		w.started++
 	}
 	w.mu.Unlock()
-	regions = append(regions, asset.Global)
+	if len(w.opts.kinds) == 0 {
+		regions = append(regions, asset.Global)
+	}
 	for _, region := range regions {
 		w.regions.Go(func() error { return w.region(ctx, t, region) })
 	}

@@ -37,6 +37,10 @@ type listing func(ctx context.Context, r *reader)
 // read asks for the instances first. If that says that the region itself cannot be read, nothing else is asked. What belongs to the
 // account as a whole has no instances and nothing that the least permissions allow.
 func (r *reader) read(ctx context.Context, minimal bool) {
+	if kinds := r.w.opts.kinds; len(kinds) > 0 {
+		r.readKinds(ctx, kinds)
+		return
+	}
 	if r.region == asset.Global {
 		if !minimal {
 			r.run(ctx, globalListings)
