@@ -40,6 +40,7 @@ type NewConnector struct {
 	Tags         []string                `json:"tags,omitempty" maxItems:"100" doc:"Tags of ours for all it imports"`
 	Enabled      *bool                   `json:"enabled,omitempty" default:"true"`
 	PostureView  bool                    `json:"postureView,omitempty"`
+	KeepBaseline bool                    `json:"keepBaseline,omitempty" doc:"One snapshot of each volume stays after a scan, so that the next reads only what changed"`
 	Organization *connector.Organization `json:"organization,omitempty"`
 	Verbs        []connector.Verb        `json:"verbs,omitempty" maxItems:"10" enum:"snapshot-volumes,manage-ssm" doc:"What hinomi may write in the account; empty: nothing"`
 }
@@ -62,6 +63,7 @@ type ConnectorChange struct {
 	Modules      *[]connector.Module     `json:"modules,omitempty" maxItems:"10" enum:"vulnerability,network,configuration"`
 	Tags         *[]string               `json:"tags,omitempty" maxItems:"100"`
 	Enabled      *bool                   `json:"enabled,omitempty"`
+	KeepBaseline *bool                   `json:"keepBaseline,omitempty" doc:"Switching it off removes the snapshots that stayed"`
 	PostureView  *bool                   `json:"postureView,omitempty" doc:"Switching it off leaves the view; only DELETE /api/v1/views/ACCOUNT removes that"`
 	Organization *connector.Organization `json:"organization,omitempty"`
 	Verbs        *[]connector.Verb       `json:"verbs,omitempty" maxItems:"10" enum:"snapshot-volumes,manage-ssm"`
@@ -163,7 +165,7 @@ func (s *server) addConnector(ctx context.Context, by auth.Principal, in *newCon
 	b := in.Body
 	c := connector.Connector{
 		Name: b.Name, Description: b.Description, Type: b.Type, Account: b.Account, Regions: b.Regions, Period: b.Period, Modules: b.Modules, Tags: b.Tags,
-		Enabled: b.Enabled == nil || *b.Enabled, PostureView: b.PostureView, Verbs: b.Verbs,
+		Enabled: b.Enabled == nil || *b.Enabled, PostureView: b.PostureView, KeepBaseline: b.KeepBaseline, Verbs: b.Verbs,
 		Credentials: connector.Credentials{RoleARN: b.Credentials.RoleARN, ExternalID: b.Credentials.ExternalID, AccessKeyID: b.Credentials.AccessKeyID},
 	}
 	if b.Organization != nil {
@@ -239,6 +241,7 @@ func (b ConnectorChange) apply(c *connector.Connector) (secret.Text, error) {
 	put(&c.Tags, b.Tags)
 	put(&c.Enabled, b.Enabled)
 	put(&c.PostureView, b.PostureView)
+	put(&c.KeepBaseline, b.KeepBaseline)
 	put(&c.Organization, b.Organization)
 	put(&c.Verbs, b.Verbs)
 	if b.Credentials == nil {

@@ -32,8 +32,8 @@ type Managed struct {
 
 // AgentOptions say what PlanAgents plans, and whether it is done.
 type AgentOptions struct {
-	Connector string // by ID or name; "" for all that allow manage-ssm
-	Remove    bool   // plan the removal of all that is ours, whatever the settings say
+	Connector string               // by ID or name; "" for all that allow manage-ssm
+	Remove    bool                 // plan the removal of all that is ours, whatever the settings say
 	Without   []coverage.AgentPart // parts that are removed, whatever the settings say
 	Apply     bool
 }

@@ -10,6 +10,7 @@ import (
 	"hinomi/internal/api"
 	"hinomi/internal/auth"
 	"hinomi/internal/connector"
+	"hinomi/internal/job"
 	"hinomi/internal/secret"
 	"hinomi/internal/store"
 )
@@ -123,6 +124,11 @@ func (a *App) EditConnector(ctx context.Context, by auth.Principal, c connector.
 		if err := a.feedView(ctx, &out); err != nil {
 			return err
 		}
+		if before.KeepBaseline && !(out.KeepBaseline && out.Enabled) { // its baselines go
+			if _, err := a.db.Enqueue(ctx, job.Spec{Kind: jobSweep, Key: jobSweep, MaxAttempts: 3}); err != nil {
+				return err
+			}
+		}
 		return a.audit(ctx, by, "connector.edit", "connector "+c.ID, c.Account, differences(&before, &out))
 	})
 	return out, err
@@ -146,6 +152,7 @@ func differences(a, b *connector.Connector) string {
 	note("enabled", a.Enabled != b.Enabled)
 	note("posture view", a.PostureView != b.PostureView)
 	note("organisation", a.Organization.Enroll != b.Organization.Enroll || a.Organization.RoleName != b.Organization.RoleName)
+	note("keep baseline", a.KeepBaseline != b.KeepBaseline)
 	note("verbs", !slices.Equal(a.Verbs, b.Verbs))
 	return strings.Join(out, ", ")
 }
@@ -168,7 +175,7 @@ func (a *App) RemoveConnector(ctx context.Context, by auth.Principal, idOrName s
 		return fmt.Errorf("connector %s: %w: %d things of ours are in Systems Manager or a bucket of account %s: run hinomi scan disable --connector %s first", c.Name, ErrInUse, n, c.Account, c.Name)
 	}
 	if len(open) > 0 {
-		return fmt.Errorf("connector %s: %w: %d snapshots of ours may still be in account %s: run hinomi sweep first", c.Name, ErrInUse, len(open), c.Account)
+		return fmt.Errorf("connector %s: %w: %d snapshots of ours may still be in account %s: run hinomi connector disable %s and hinomi sweep first", c.Name, ErrInUse, len(open), c.Account, c.Name)
 	}
 	return a.db.InTx(ctx, func(ctx context.Context) error {
 		members, err := a.db.Members(ctx, c.ID)

@@ -89,8 +89,12 @@ func (k keeper) KeepResource(ctx context.Context, r run.Resource) error {
 		return err
 	default:
 		mark := k.db.MarkCreated
-		if r.State == run.Stuck {
+		switch r.State {
+		case run.Stuck:
 			mark = k.db.MarkStuck
+		case run.Kept:
+			mark = k.db.MarkKept
+		default:
 		}
 		err := mark(ctx, r)
 		if !errors.Is(err, store.ErrNotFound) {

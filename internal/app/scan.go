@@ -7,21 +7,18 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ebs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	snapshots "hinomi/internal/action/ebs"
-	"hinomi/internal/app/reading"
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/awsclient"
 	"hinomi/internal/connector"
 	"hinomi/internal/coverage"
-	"hinomi/internal/inventory"
 	"hinomi/internal/job"
 	"hinomi/internal/pipeline"
 	"hinomi/internal/run"
-	"hinomi/internal/source/disk/ebs"
+	"hinomi/internal/sandbox"
 	"hinomi/internal/store"
 )
 
@@ -162,9 +159,7 @@ func (a *App) endScan(ctx context.Context, s run.Scan, session *awsclient.Sessio
 	}
 	reason := coverage.InternalError
 	if session != nil {
-		if f := session.Classify(fault); f.Class == awsclient.Denied {
-			reason, fault = deniedReason(fault), fmt.Errorf("%w: %s", fault, f.Advice)
-		}
+		reason, fault = scanReason(session, fault)
 	}
 	if err := a.failScan(ctx, s, reason, fault, again); err != nil {
 		return errors.Join(fault, err)
@@ -175,54 +170,25 @@ func (a *App) endScan(ctx context.Context, s run.Scan, session *awsclient.Sessio
 	return fault
 }
 
-// deniedReason tells a snapshot whose encryption key refuses from one that may not be made or read.
-func deniedReason(err error) coverage.Reason {
-	var d *types.AccessDeniedException
-	if errors.As(err, &d) && d.Reason == types.AccessDeniedExceptionReasonDependencyAccessDenied {
-		return coverage.AccessDeniedToKey
+// scanReason says in the coverage's word why a scan failed, and adds what to do.
+func scanReason(session *awsclient.Session, fault error) (coverage.Reason, error) {
+	var key *snapshots.KeyError
+	switch {
+	case errors.Is(fault, errKeyExcluded):
+		return coverage.ExcludedByTag, fault
+	case errors.As(fault, &key):
+		return coverage.AccessDeniedToKey, fault
+	case errors.Is(fault, snapshots.ErrInstanceGone):
+		return coverage.ResourceTerminated, fault
+	case errors.Is(fault, snapshots.ErrNoVolumes):
+		return coverage.NoInventory, fault
+	case errors.Is(fault, sandbox.ErrTimeout), errors.Is(fault, context.DeadlineExceeded):
+		return coverage.AgentlessTimeLimit, fault
 	}
-	return coverage.AccessDenied
-}
-
-// captureAndRead makes the snapshots and reads the inventory from them.
-func (a *App) captureAndRead(ctx context.Context, m *snapshots.Maker, at snapshots.Place, session *awsclient.Session, s run.Scan,
-) (inv *inventory.Inventory, name string, bytes int64, err error) {
-	v, err := a.db.Asset(ctx, auth.Everything(), s.Instance)
-	if err != nil {
-		return nil, "", 0, err
+	if f := session.Classify(fault); f.Class == awsclient.Denied {
+		return coverage.AccessDenied, fmt.Errorf("%w: %s", fault, f.Advice)
 	}
-	i, ok := v.Asset.(*asset.Instance)
-	if !ok {
-		return nil, "", 0, fmt.Errorf("%s is not an instance", s.Instance)
-	}
-	a.cfg.Progress(pipeline.Step{Stage: "snapshot", What: i.ID})
-	taken := a.now()
-	made, err := m.Capture(ctx, at, s.ID, i)
-	if err != nil {
-		return nil, i.Name(), 0, err
-	}
-	var disks []reading.Disk
-	var devices []reading.Device
-	var counted []*ebs.Device
-	defer func() {
-		for _, d := range counted {
-			bytes += d.Counters().Bytes
-		}
-	}()
-	for _, c := range made {
-		dev, err := ebs.Open(ctx, session.EBS(at.Region), c.Resource.ID, ebs.Options{Now: a.now, CacheBytes: readCache})
-		if err != nil {
-			return nil, i.Name(), 0, err
-		}
-		counted, devices = append(counted, dev), append(devices, dev)
-		disks = append(disks, reading.Disk{Name: c.Device, Label: c.Resource.ID + " of " + c.Resource.Of})
-	}
-	inv, err = a.readDisks(ctx, s.ID, disks, devices)
-	if err != nil {
-		return nil, i.Name(), 0, err
-	}
-	inv.ReadAt = taken // the evidence is as old as the snapshot
-	return inv, i.Name(), 0, nil
+	return coverage.InternalError, fault
 }
 
 // releaseTime is what is left for deleting snapshots after a scan was cancelled or its process told to stop.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	snapshots "hinomi/internal/action/ebs"
@@ -16,6 +17,7 @@ import (
 	"hinomi/internal/job"
 	"hinomi/internal/run"
 	"hinomi/internal/source/aws/live"
+	"hinomi/internal/source/disk/ebs/kept"
 	"hinomi/internal/store"
 )
 
@@ -56,7 +58,7 @@ func (a *App) Sweep(ctx context.Context, by auth.Principal) (Swept, error) {
 		return out, err
 	}
 	out.Open, err = a.db.ListOpenResources(ctx)
-	out.Open = slices.DeleteFunc(out.Open, agentKind) // they are there to stay: hinomi scan disable removes them
+	out.Open = slices.DeleteFunc(out.Open, func(r run.Resource) bool { return agentKind(r) || r.State == run.Kept }) // they are there to stay
 	return out, err
 }
 
@@ -100,10 +102,20 @@ func (a *App) sweepConnector(ctx context.Context, c *connector.Connector, open [
 		if err != nil {
 			return all, err
 		}
+		if m, err = a.makerFor(ctx, m, c); err != nil {
+			return all, err
+		}
 		deleted, err := m.Sweep(ctx, at, inRegion(open, region), a.needed)
 		all = append(all, deleted...)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %s", region, session.Classify(err)))
+		}
+		if !c.KeepBaseline || !c.Enabled {
+			for _, r := range deleted {
+				if strings.HasPrefix(r.Of, "vol-") {
+					faults = append(faults, kept.Remove(a.keptFolder(), r.Of))
+				}
+			}
 		}
 	}
 	return all, errors.Join(faults...)

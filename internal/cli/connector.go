@@ -19,7 +19,7 @@ type connectorFlags struct {
 	name, description, typ, account, role, key, enrolRole string
 	regions, modules, tags, exclude, verbs                []string
 	period                                                time.Duration
-	view, enrol, secretStdin                              bool
+	view, enrol, secretStdin, baseline                    bool
 }
 
 func (f *connectorFlags) register(c *cobra.Command, adding bool) {
@@ -35,6 +35,7 @@ func (f *connectorFlags) register(c *cobra.Command, adding bool) {
 	s.StringVar(&f.enrolRole, "member-role", "hinomi", "name of the role in each member account")
 	s.StringSliceVar(&f.exclude, "exclude-accounts", nil, "member accounts to leave out")
 	s.StringSliceVar(&f.verbs, "allow", nil, "what hinomi may write in the account: snapshot-volumes (for agentless scans), manage-ssm (what scans by agents need); nothing by default")
+	s.BoolVar(&f.baseline, "keep-baseline", false, "keep one snapshot of each volume after a scan, so that the next reads only what changed (costs storage: hinomi scan baselines)")
 	s.StringVar(&f.key, "access-key-id", "", "read with an access key pair instead of a role")
 	s.BoolVar(&f.secretStdin, "secret-stdin", false, "read the secret access key from standard input (else HINOMI_SECRET_ACCESS_KEY)")
 	s.StringVar(&f.role, "role", "", "ARN of the role to assume, e.g. arn:aws:iam::111122223333:role/hinomi")
@@ -63,6 +64,7 @@ func (f *connectorFlags) fill(c *connector.Connector, changed func(string) bool)
 		set("member-role", func() { c.Organization.RoleName = f.enrolRole })
 		set("exclude-accounts", func() { c.Organization.Exclude = f.exclude })
 	}
+	set("keep-baseline", func() { c.KeepBaseline = f.baseline })
 	set("allow", func() { c.Verbs = verbList(f.verbs) })
 	set("role", func() { c.Credentials.RoleARN = f.role })
 	set("access-key-id", func() { c.Credentials.AccessKeyID = f.key })

@@ -41,7 +41,7 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 	cmd.Flags().StringVar(&file, "advisories", "", "advisory database to use instead of the installation's")
 	cmd.Flags().BoolVar(&wait, "wait", true, "of an instance: scan now, in this process; --wait=false leaves it to a server or worker")
 	cmd.Flags().StringSliceVar(&tags, "tag", nil, "scan the activated instances that carry one of these tags of ours")
-	cmd.AddCommand(c.scanList(), c.scanModeCommand(), c.scanSettingsCommand(), c.scanPlanCommand(), c.scanDisableCommand())
+	cmd.AddCommand(c.scanList(), c.scanModeCommand(), c.scanSettingsCommand(), c.scanPlanCommand(), c.scanDisableCommand(), c.scanBaselinesCommand())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if (len(args) == 1) == (len(tags) > 0) {
 			return usageError("scan takes one TARGET, or --tag")

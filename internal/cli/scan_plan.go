@@ -95,3 +95,30 @@ func (c *command) showManaged(list []app.Managed, applied bool, empty string) er
 	}
 	return c.show(v)
 }
+
+// scanBaselinesCommand lists the snapshots that stay between scans.
+func (c *command) scanBaselinesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "baselines", Short: "Snapshots that stay after scans, what they cost at most and when they go", Args: cobra.NoArgs,
+		Long: "Connectors with --keep-baseline keep one snapshot of each volume, so that the next scan reads only blocks that changed since.\n" +
+			"What one costs is at most the price of the whole volume; AWS charges for the blocks that are stored.",
+		RunE: c.with(func(ctx context.Context, a *app.App, _ []string) error {
+			list, err := a.Baselines(ctx, operator())
+			if err != nil {
+				return err
+			}
+			v := view{header: []string{"SNAPSHOT", "VOLUME", "ACCOUNT", "REGION", "SIZE", "USD A MONTH AT MOST", "MADE", "GOES"}, data: list, empty: "No snapshot stays: hinomi connector edit NAME --keep-baseline keeps one of each volume."}
+			for _, b := range list {
+				size, usd := "unknown", "unknown"
+				if b.SizeGiB > 0 {
+					size = fmt.Sprintf("%d GiB", b.SizeGiB)
+				}
+				if b.MonthlyUSD != nil {
+					usd = fmt.Sprintf("%.2f", *b.MonthlyUSD)
+				}
+				v.rows = append(v.rows, []string{b.ID, b.Of, b.Account, b.Region, size, usd, c.when(b.CreatedAt), c.when(b.ExpiresAt)})
+			}
+			return c.show(v)
+		}),
+	}
+}

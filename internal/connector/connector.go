@@ -26,8 +26,9 @@ type Connector struct {
 	Enabled      bool         `json:"enabled"`
 	PostureView  bool         `json:"postureView,omitempty"`
 	Organization Organization `json:"organization,omitzero"`
-	Verbs        []Verb       `json:"verbs,omitempty"`    // what hinomi may write in the account; empty: nothing
-	ParentID     string       `json:"parentId,omitempty"` // the organisation's connector that enrolled this member
+	Verbs        []Verb       `json:"verbs,omitempty"`        // what hinomi may write in the account; empty: nothing
+	KeepBaseline bool         `json:"keepBaseline,omitempty"` // one snapshot of each volume stays after a scan, so that the next reads only what changed
+	ParentID     string       `json:"parentId,omitempty"`     // the organisation's connector that enrolled this member
 	CreatedAt    time.Time    `json:"createdAt,omitzero"`
 	UpdatedAt    time.Time    `json:"updatedAt,omitzero"`
 }

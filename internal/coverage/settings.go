@@ -41,13 +41,15 @@ type Settings struct {
 	PerAccount int `json:"perAccount"`
 	// Agents are the parts of scanning with agents that are kept in the accounts whose connectors allow manage-ssm.
 	Agents []AgentPart `json:"agents"`
+	// BaselineDays is how long the snapshot of a volume may stay as its baseline, in days.
+	BaselineDays int `json:"baselineDays"`
 	// WindowsSchedule is when agents collect on Windows: a cron() or rate() expression of Systems Manager.
 	WindowsSchedule string `json:"windowsSchedule"`
 }
 
 // DefaultSettings are the model's: the exclusion tag of Amazon Inspector (user guide, "Excluding instances"), Windows every 6 hours ("Windows scans").
 func DefaultSettings() Settings {
-	return Settings{ExcludeKeys: []string{"InspectorEc2Exclusion"}, PerAccount: 20, Agents: []AgentPart{AgentInventory}, WindowsSchedule: "rate(6 hours)"}
+	return Settings{ExcludeKeys: []string{"InspectorEc2Exclusion"}, PerAccount: 20, BaselineDays: 7, Agents: []AgentPart{AgentInventory}, WindowsSchedule: "rate(6 hours)"}
 }
 
 // AgentPart is a part of scanning with agents that hinomi makes in an account's Systems Manager.
@@ -118,6 +120,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.PerAccount < 1 || s.PerAccount > 1000 {
 		bad = append(bad, fmt.Sprintf("%d scans at once in an account, 1 to 1000 are possible", s.PerAccount))
+	}
+	if s.BaselineDays < 1 || s.BaselineDays > 365 {
+		bad = append(bad, fmt.Sprintf("a baseline of %d days, 1 to 365 are possible", s.BaselineDays))
 	}
 	for _, p := range s.Agents {
 		if !slices.Contains(AgentParts(), p) {

@@ -113,6 +113,12 @@ func (db *DB) MarkCreated(ctx context.Context, r run.Resource) error {
 		r.ScanID, string(r.Kind), r.Of, r.ID, string(run.Created))
 }
 
+// MarkKept stores that a snapshot stays after its scan, as its volume's baseline. It stays among the open ones.
+func (db *DB) MarkKept(ctx context.Context, r run.Resource) error {
+	return db.mustChange(ctx, `UPDATE scan_resource SET id = $4, state = $5, detail = '' WHERE scan_id = $1 AND kind = $2 AND of_id = $3 AND deleted_at = 0`,
+		r.ScanID, string(r.Kind), r.Of, r.ID, string(run.Kept))
+}
+
 // MarkDeleted stores that a resource is gone from the account, or that its intent never became one.
 func (db *DB) MarkDeleted(ctx context.Context, r run.Resource) error {
 	return db.mustChange(ctx, `UPDATE scan_resource SET state = $4, detail = $5, deleted_at = $6 WHERE scan_id = $1 AND kind = $2 AND of_id = $3 AND deleted_at = 0`,

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,6 +62,8 @@ type Options struct {
 	Baselines bool
 	// BaselineLife is how long a baseline may stay; a sweep deletes those that are older, and all of them if it is 0.
 	BaselineLife time.Duration
+	// Exclude are volumes of which no snapshot is made; never the root's, which only a whole instance leaves out.
+	Exclude []string
 	// Reader is the account that reads the snapshots, to which they are shared; "" is the account that they are in.
 	Reader string
 }
@@ -137,6 +140,9 @@ func (m *Maker) Capture(ctx context.Context, at Place, scanID string, i *asset.I
 			return nil, fmt.Errorf("keep snapshot %s: %w", r.ID, err)
 		}
 		delete(intents, r.Of)
+		if slices.Contains(m.opts.Exclude, r.Of) {
+			continue // it is deleted with the others, and not read
+		}
 		made = append(made, Captured{Resource: r, Device: deviceOf(i, r.Of), SizeGiB: int(aws.ToInt32(s.VolumeSize))})
 	}
 	for _, r := range intents { // detached since: the set was made without it
@@ -165,7 +171,7 @@ func (m *Maker) input(scanID string, i *asset.Instance) *ec2.CreateSnapshotsInpu
 		tags = append(tags, types.Tag{Key: aws.String(run.TagBaseline), Value: &i.ID})
 	}
 	return &ec2.CreateSnapshotsInput{
-		InstanceSpecification: &types.InstanceSpecification{InstanceId: &i.ID},
+		InstanceSpecification: &types.InstanceSpecification{InstanceId: &i.ID, ExcludeDataVolumeIds: m.opts.Exclude},
 		Description:           aws.String("hinomi scan " + scanID + " of " + i.ID),
 		TagSpecifications:     []types.TagSpecification{{ResourceType: types.ResourceTypeSnapshot, Tags: tags}},
 	}

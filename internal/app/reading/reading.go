@@ -37,6 +37,7 @@ type Disk struct {
 	Name  string `json:"name,omitempty"`  // device name on its machine, such as /dev/sdf; "" if it is not known
 	Label string `json:"label,omitempty"` // what errors call it; "" for nothing
 	Hints bool   `json:"hints,omitempty"` // the device wants to know what will be read soon
+	Boots bool   `json:"boots,omitempty"` // the machine starts from it, if that is known of one
 	Local bool   `json:"local,omitempty"` // it is a file of this machine, whose blocks the kernel keeps: no others are kept
 }
 
@@ -109,7 +110,7 @@ func Read(ctx context.Context, job Job, devices []Device, now func() time.Time, 
 		if !job.Disks[i].Local {
 			kept = cached(dev, bytes)
 		}
-		d, err := disk.Open(kept, disk.Options{Name: job.Disks[i].Name})
+		d, err := disk.Open(kept, disk.Options{Name: job.Disks[i].Name, Boots: job.Disks[i].Boots})
 		if err != nil {
 			f := &Fault{text: err.Error(), is: []error{ErrOpen, err}}
 			if label := job.Disks[i].Label; label != "" {

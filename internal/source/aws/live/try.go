@@ -49,6 +49,9 @@ func tries(c *connector.Connector, s *awsclient.Session, region, installation st
 	out = append(out, agentTries(s, region)...)
 	if c.May(connector.SnapshotVolumes) {
 		out = append(out, scanTries(s, region, installation)...)
+		if c.KeepBaseline {
+			out = append(out, attempt{Check: Check{Action: "ebs:ListChangedBlocks", Use: "baselines", Required: true, Detail: "only on a snapshot with this installation's tag"}})
+		}
 	}
 	if c.May(connector.ManageSSM) {
 		out = append(out, manageTries(s, region)...)

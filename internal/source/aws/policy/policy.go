@@ -50,6 +50,7 @@ type Need struct {
 	AllRegions   bool   // the connector lists no regions: they are asked for
 	Network      bool   // everything that reachability is judged by, load balancers, instance profiles, and what Systems Manager knows
 	Scanning     bool   // snapshots of our own: make, read, delete
+	Baseline     bool   // and compare them with the one that is kept of each volume
 	Agent        bool   // what Systems Manager's agent found is read
 	ManageSSM    bool   // what scanning with the agent needs is made and removed
 	Organization bool   // the connector enrols the members of its organisation
@@ -62,7 +63,7 @@ func NeedOf(c *connector.Connector, full bool, installation string) Need {
 		Type: c.Type, AllRegions: len(c.Regions) == 0,
 		Network: full || slices.Contains(c.Modules, connector.Network) || slices.Contains(c.Modules, connector.Configuration),
 		Agent:   full || slices.Contains(c.Modules, connector.Vulnerability), ManageSSM: c.May(connector.ManageSSM),
-		Scanning: c.May(connector.SnapshotVolumes), Organization: c.Organization.Enroll, Installation: installation,
+		Scanning: c.May(connector.SnapshotVolumes), Baseline: c.May(connector.SnapshotVolumes) && c.KeepBaseline, Organization: c.Organization.Enroll, Installation: installation,
 	}
 }
 
@@ -155,6 +156,15 @@ func scanning(n Need) []Statement {
 	ours := func(key string) []Condition {
 		return []Condition{{"StringEquals", key + "/" + run.TagInstallation, []string{n.Installation}}}
 	}
+	read := Statement{
+		Sid: "ReadAndDeleteOurs", Resources: []string{arn("snapshot")}, Conditions: ours("aws:ResourceTag"),
+		Actions: []string{"ebs:GetSnapshotBlock", "ebs:ListSnapshotBlocks", "ec2:DeleteSnapshot"},
+		Reason:  "Read and delete snapshots with this installation's tag, and no other.",
+	}
+	if n.Baseline {
+		read.Actions = append([]string{"ebs:ListChangedBlocks"}, read.Actions...)
+		read.Reason = "Read, compare and delete snapshots with this installation's tag, and no other."
+	}
 	return []Statement{
 		{
 			Sid: "FindVolumes", Resources: everywhere, Actions: []string{"ec2:DescribeSnapshots", "ec2:DescribeVolumes"},
@@ -173,11 +183,7 @@ func scanning(n Need) []Statement {
 			Conditions: append(ours("aws:RequestTag"), Condition{"StringEquals", "ec2:CreateAction", []string{"CreateSnapshot", "CreateSnapshots"}}),
 			Reason:     "Set the tag while a snapshot is made, and at no other time.",
 		},
-		{
-			Sid: "ReadAndDeleteOurs", Resources: []string{arn("snapshot")}, Conditions: ours("aws:ResourceTag"),
-			Actions: []string{"ebs:GetSnapshotBlock", "ebs:ListSnapshotBlocks", "ec2:DeleteSnapshot"},
-			Reason:  "Read and delete snapshots with this installation's tag, and no other.",
-		},
+		read,
 		{
 			Sid: "ReadEncrypted", Resources: []string{"arn:" + n.Type.Partition() + ":kms:*:*:key/*"}, Actions: []string{"kms:Decrypt", "kms:DescribeKey", "kms:ListResourceTags"},
 			Reason: "Read snapshots of encrypted volumes, unless a tag of their key excludes them. Name the keys here if not all volumes are to be scanned; the keys' own policies must allow the role too.",
