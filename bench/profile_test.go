@@ -23,7 +23,7 @@ func BenchmarkRead(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				job := reading.Job{Method: inventory.Agentless, Source: fs, Disks: []reading.Disk{{}}}
+				job := reading.Job{Method: inventory.Agentless, Source: fs, Disks: []reading.Disk{{Local: true}}}
 				inv, stats, err := reading.Read(b.Context(), job, []reading.Device{img}, time.Now, func(int, string) {})
 				if err != nil {
 					b.Fatal(err)

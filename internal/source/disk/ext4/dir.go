@@ -67,7 +67,13 @@ func (d *dirReader) stored() error {
 	if d.dir.size > maxDirBytes {
 		return fmt.Errorf("folder inode %d of %d bytes: %w", d.dir.ino, d.dir.size, volume.ErrLimit)
 	}
-	chunk := make([]byte, min(max(dirChunk, size), d.dir.size-d.dir.size%size))
+	want := min(max(dirChunk, size), d.dir.size-d.dir.size%size)
+	held := d.reader.chunks.Get().(*[]byte)
+	defer d.reader.chunks.Put(held)
+	if int64(cap(*held)) < want {
+		*held = make([]byte, want)
+	}
+	chunk := (*held)[:want]
 	data := &content{reader: d.reader, inode: d.dir}
 	for off := int64(0); off+size <= d.dir.size; {
 		found, err := d.reader.runAt(d.dir, uint64(off/size))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 
 	"hinomi/internal/source/disk/volume"
 )
@@ -21,6 +22,7 @@ type reader struct {
 	super  super
 	notes  notes
 	fast   fastCommits
+	chunks sync.Pool // of *[]byte, for the blocks of folders
 }
 
 // Open reads the superblock, replays the journal in memory if the file system
@@ -31,7 +33,7 @@ func Open(dev volume.Device) (volume.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{blocks: newBlocks(dev, s.blockBits), super: s}
+	r := &reader{blocks: newBlocks(dev, s.blockBits), super: s, chunks: sync.Pool{New: func() any { return new([]byte) }}}
 	if s.fromBackup != 0 {
 		r.notes.fact("primary superblock unusable: the backup in block %d was used", s.fromBackup)
 	}

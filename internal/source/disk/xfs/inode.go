@@ -1,6 +1,7 @@
 package xfs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io/fs"
@@ -148,7 +149,23 @@ func (r *reader) Inode(ino uint64) (*volume.Inode, error) {
 		dev := be.Uint32(in.dataFork) // 14 bits of major, 18 of minor number
 		out.Stat.Major, out.Stat.Minor = dev>>18, dev&(1<<18-1)
 	}
+	in.detach()
 	return out, nil
+}
+
+// detach copies what is still needed of the page that the inode was read from: a folder's inode is kept for long, and would keep 32 KiB.
+func (in *inode) detach() {
+	used := len(in.dataFork)
+	switch in.form {
+	case formLocal:
+		used = int(min(int64(used), in.size))
+	case formExtents:
+		used = int(min(uint64(used), in.extents*extentSize))
+	}
+	if in.extents > uint64(len(in.dataFork)) { // a lie that is told where the extents are read
+		used = len(in.dataFork)
+	}
+	in.dataFork, in.raw = bytes.Clone(in.dataFork[:used]), nil
 }
 
 // time reads a time stamp: seconds and nanoseconds, or with bigtime nanoseconds since 2^31 seconds before 1970.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -23,12 +24,13 @@ type Host struct {
 	links        fs.ReadLinkFS // nil if the file system does not tell
 	limit        int64
 	opened, read atomic.Int64
+	lines        sync.Pool // of *bufio.Reader
 }
 
 // New makes a host of its root. At most limit bytes are read of a file from its beginning to its end. It is safe for concurrent use if fsys is.
 func New(fsys fs.FS, limit int64) *Host {
 	links, _ := fsys.(fs.ReadLinkFS)
-	return &Host{fsys: fsys, links: links, limit: limit}
+	return &Host{fsys: fsys, links: links, limit: limit, lines: sync.Pool{New: func() any { return bufio.NewReaderSize(nil, MaxLine) }}}
 }
 
 // FS is the root, for walks that follow no links.
@@ -228,7 +230,9 @@ const MaxLine = 64 << 10
 // Lines calls fn with each line, without its end, until fn returns an error. A line's bytes are only valid during the call; of a line that is
 // longer than 64 KiB the beginning is given and cut is true. Behind limit bytes Lines fails, after what came before was given.
 func (f *File) Lines(limit int64, fn func(line []byte, cut bool) error) error {
-	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, min(f.Size, limit)), MaxLine)
+	r := f.host.lines.Get().(*bufio.Reader)
+	defer f.host.lines.Put(r)
+	r.Reset(io.NewSectionReader(f, 0, min(f.Size, limit)))
 	for {
 		line, err := r.ReadSlice('\n')
 		cut := errors.Is(err, bufio.ErrBufferFull)
