@@ -7,6 +7,7 @@ import (
 	"hinomi/internal/source/disk/erofs"
 	"hinomi/internal/source/disk/ext4"
 	"hinomi/internal/source/disk/ntfs"
+	"hinomi/internal/source/disk/squashfs"
 	"hinomi/internal/source/disk/volume"
 	"hinomi/internal/source/disk/xfs"
 )
@@ -26,6 +27,7 @@ func readers() []reader {
 		{"ntfs", ntfs.Probe, ntfs.Open},
 		{typeBtrfs, btrfs.Probe, btrfs.Open},
 		{typeEROFS, erofs.Probe, erofs.Open},
+		{typeSquash, squashfs.Probe, squashfs.Open},
 	}
 }
 

@@ -65,7 +65,6 @@ var signatures = []signature{
 	{typeSuspend, 4086, "S2SUSPEND\x00"},
 	{typeSuspend, 4086, "ULSUSPEND\x00"},
 	{typeSuspend, 4086, "LINHIB0001"},
-	{typeSquash, 0, "hsqs"},
 	{"f2fs", 1024, "\x10\x20\xf5\xf2"},
 	{"jfs", 32768, "JFS1"},
 	{"reiserfs", 65536 + 52, "ReIsEr"},
