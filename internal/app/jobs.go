@@ -27,6 +27,9 @@ const (
 
 	jobAgents = "agents" // inventories of agents are read
 	jobManage = "manage" // what agents need is made and repaired
+
+	jobRefresh = "refresh" // what events named is read again
+	jobChanges = "changes" // what events named and was not read is queued again
 )
 
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
@@ -44,6 +47,9 @@ func (a *App) handlers() map[string]job.Handler {
 		jobTidy:   a.doTidy,
 		jobAgents: a.doAgents,
 		jobManage: a.doManage,
+
+		jobRefresh: a.doRefresh,
+		jobChanges: a.doChanges,
 	}
 }
 

@@ -17,6 +17,7 @@ func schedules() []job.Schedule {
 		{Name: jobTags, Every: 10 * time.Minute, Spec: job.Spec{Kind: jobTags, MaxAttempts: 1}}, // syncs do it, too; this is for what scans find
 		{Name: jobAgents, Every: agentsEvery, Spec: job.Spec{Kind: jobAgents, MaxAttempts: 1}},
 		{Name: jobManage, Every: time.Hour, Spec: job.Spec{Kind: jobManage, MaxAttempts: 1}},
+		{Name: jobChanges, Every: time.Minute, Spec: job.Spec{Kind: jobChanges, MaxAttempts: 1}},
 		{Name: jobTidy, Every: 24 * time.Hour, Spec: job.Spec{Kind: jobTidy, MaxAttempts: 1}},
 	}
 }
@@ -38,7 +39,9 @@ func (a *App) Work(ctx context.Context, o WorkOptions) error {
 	if err != nil {
 		return err
 	}
+	ended := a.receive(ctx)
 	<-ctx.Done()
+	ended()
 	if o.Grace == 0 {
 		o.Grace = releaseTime + 10*time.Second
 	}

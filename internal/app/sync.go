@@ -293,6 +293,5 @@ func (a *App) target(ctx context.Context, c *connector.Connector) (live.Target, 
 	if err != nil {
 		return live.Target{}, err
 	}
-	minimal := !slices.Contains(c.Modules, connector.Network) && !slices.Contains(c.Modules, connector.Configuration) && len(c.Verbs) == 0
-	return live.Target{Session: own, Regions: c.Regions, Minimal: minimal}, nil
+	return live.Target{Session: own, Regions: c.Regions, Minimal: leastOf(c)}, nil
 }

@@ -15,11 +15,11 @@ import (
 var migrations embed.FS
 
 // NewestVersion is the schema's version of this hinomi: the number of the newest file in migrations.
-const NewestVersion = 5
+const NewestVersion = 6
 
 // steps returns the migrations in this database's words.
 func (db *DB) steps() ([]*goose.Migration, error) {
-	names := []string{"installation", "asset", "finding", "work", "agent"}
+	names := []string{"installation", "asset", "finding", "work", "agent", "stream"}
 	steps := make([]*goose.Migration, 0, NewestVersion)
 	for i, name := range names {
 		text, err := migrations.ReadFile(fmt.Sprintf("migrations/%05d_%s.sql", i+1, name))

@@ -56,6 +56,8 @@ func TestUpgrade(t *testing.T) {
 					`INSERT INTO external_id (external_id, issued_at) VALUES ('hinomi-old', 1)`,
 					`INSERT INTO inventory (pk, hash, packages, cover, body, created_at) VALUES (1, 'h', 0, '{}', '', 1)`,
 					`INSERT INTO feed (name, tried_at, body) VALUES ('kev', 1, '{"name":"kev"}')`,
+					`INSERT INTO agent_place (account, region, body) VALUES ('111122223333', 'eu-west-1', '{}')`,
+					`INSERT INTO stream_queue (id, url, body) VALUES ('que-1', 'https://sqs.eu-west-1.amazonaws.com/111122223333/hinomi', '{}')`,
 				}
 				for _, q := range insert[:v] {
 					if _, err := raw.ExecContext(ctx, q); err != nil {
@@ -73,7 +75,7 @@ func TestUpgrade(t *testing.T) {
 				if id, err := db.InstallationID(ctx); err != nil || id != "hin-old" {
 					t.Errorf("installation %q after the upgrade: %v", id, err)
 				}
-				for _, table := range []string{"setting", "external_id", "inventory", "feed"}[:v] {
+				for _, table := range []string{"setting", "external_id", "inventory", "feed", "agent_place", "stream_queue"}[:v] {
 					var n int
 					if err := raw.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+table).Scan(&n); err != nil || n != 1 {
 						t.Errorf("%s: %d rows, %v", table, n, err)

@@ -39,11 +39,26 @@ func (r *Reader) Once(ctx context.Context) bool {
 		r.report(ctx, Counts{}, "")
 		return true
 	}
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), 10*r.o.Visibility)
+	ctx, done := outlive(ctx, finishTime)
 	defer done()
 	counts, fault := r.batch(ctx, out.Messages)
 	r.report(ctx, counts, fault)
 	return fault == ""
+}
+
+// outlive returns a context that ends some time after another has.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(by)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-inner.Done():
+		}
+	})
+	return inner, func() { stop(); cancel() }
 }
 
 // batch handles messages and deletes those that are done with.

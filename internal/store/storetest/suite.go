@@ -137,6 +137,8 @@ func Run(t *testing.T, newURL func(t testing.TB) string) {
 		{"findings_outside_the_cover", testOutsideCover},
 		{"findings_of_assets", testAssetFindings},
 		{"findings_of_assets_left_out", testCloseFindings},
+		{"stream", testStream},
+		{"queues", testQueues},
 		{"suppression", testSuppression},
 		{"finding_pages_and_counts", testFindingPages},
 		{"coverage", testCoverage},
