@@ -140,6 +140,7 @@ func (s *Session) Start() *Session {
 type Identity struct {
 	Account string
 	ARN     string
+	UserID  string // aws:userid: of a role its ID, a colon and the session's name
 }
 
 // Identity asks STS who the session is, assuming its roles if that was not done yet. It returns ErrWrongAccount, with the
@@ -149,7 +150,7 @@ func (s *Session) Identity(ctx context.Context) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("get caller identity of account %s: %w", s.who.Account, err)
 	}
-	id := Identity{Account: aws.ToString(out.Account), ARN: aws.ToString(out.Arn)}
+	id := Identity{Account: aws.ToString(out.Account), ARN: aws.ToString(out.Arn), UserID: aws.ToString(out.UserId)}
 	if s.who.Account != "" && id.Account != s.who.Account {
 		return id, fmt.Errorf("%w: %s is of account %s, not of %s", ErrWrongAccount, id.ARN, id.Account, s.who.Account)
 	}

@@ -19,7 +19,7 @@ func (c *command) verbs() []*cobra.Command {
 		c.demoCommand(), c.scanCommand(), c.feedCommand(),
 		c.connectorCommand(), c.baseAccountCommand(), c.importCommand(), c.collectCommand(), c.tagCommand(), c.viewCommand(),
 		c.findingsCommand(), c.assetCommand(), c.coverageCommand(), c.gapsCommand(), c.reachCommand(),
-		c.serveCommand(), c.workerCommand(), c.jobCommand(), c.sweepCommand(), c.backupCommand(), c.restoreCommand(), c.resealCommand(), c.settingCommand(),
+		c.serveCommand(), c.workerCommand(), c.jobCommand(), c.sweepCommand(), c.collectHostCommand(), c.backupCommand(), c.restoreCommand(), c.resealCommand(), c.settingCommand(),
 		c.userCommand(), c.tokenCommand(), c.auditCommand(), c.versionCommand(), c.readDisksCommand(),
 	}
 }
