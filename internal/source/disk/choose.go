@@ -16,13 +16,16 @@ type candidate struct {
 
 // findRoot returns the volume that is the running system's root, as far as the
 // disks tell, and the others that look like one as well. If there are several,
-// note says which was taken and why.
-func findRoot(disks []*Disk) (root *Volume, others []*Volume, note string) {
+// notes say which was taken and why.
+func findRoot(disks []*Disk) (root *Volume, others []*Volume, notes []string) {
 	var found []candidate
 	for _, d := range disks {
 		for _, v := range d.Volumes {
 			if v.FS == nil {
 				continue
+			}
+			if note := d.chooseSubvolume(v); note != "" {
+				notes = append(notes, note)
 			}
 			if score := rootScore(v); score >= 2 {
 				found = append(found, candidate{volume: v, score: score})
@@ -31,9 +34,9 @@ func findRoot(disks []*Disk) (root *Volume, others []*Volume, note string) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, nil, ""
+		return nil, nil, nil
 	case 1:
-		return found[0].volume, nil, ""
+		return found[0].volume, nil, notes
 	}
 	weigh(disks, found)
 	best := 0
@@ -53,9 +56,9 @@ func findRoot(disks []*Disk) (root *Volume, others []*Volume, note string) {
 	if r := found[best].reasons; len(r) > 0 {
 		why = strings.Join(r, ", ")
 	}
-	note = fmt.Sprintf("several volumes hold an operating system: %s is taken as the running one (%s), not %s",
-		found[best].volume.title(), why, strings.Join(names, ", "))
-	return found[best].volume, others, note
+	notes = append(notes, fmt.Sprintf("several volumes hold an operating system: %s is taken as the running one (%s), not %s",
+		found[best].volume.title(), why, strings.Join(names, ", ")))
+	return found[best].volume, others, notes
 }
 
 // title names a volume for people.

@@ -65,14 +65,12 @@ type join struct {
 // holds an operating system; the volumes can then still be read one by one.
 func Mount(disks ...*Disk) (*Root, error) {
 	all := Assemble(disks...)
-	root, others, note := findRoot(all)
+	root, others, notes := findRoot(all)
 	if root == nil {
 		return nil, noRoot(all[len(disks):])
 	}
 	r := &Root{Volume: root, Disks: all, dirs: map[string]string{}, joins: []join{{".", root.FS, ".", root}}}
-	if note != "" {
-		r.Notes = append(r.Notes, note)
-	}
+	r.Notes = notes
 	for _, v := range others {
 		r.Unmounted = append(r.Unmounted, Unmounted{Kind: v.Type, Volume: v, Err: errors.New("another root file system is used")})
 	}
@@ -198,24 +196,6 @@ func (r *Root) match(disks []*Disk, spec string) (*Volume, error) {
 		return match(disks, r.crypt[name])
 	}
 	return v, err
-}
-
-// subvolumed is an FS of several trees, such as btrfs.
-type subvolumed interface {
-	// Subvolume opens the tree that mount options choose ("subvol=@home", "subvolid=257"), or the default one.
-	Subvolume(options []string) (FS, error)
-}
-
-// tree returns the tree of a volume's file system that mount options choose.
-func (v *Volume) tree(options []string) (FS, error) {
-	chosen := slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "subvol") })
-	if s, ok := v.FS.(subvolumed); ok {
-		return s.Subvolume(options)
-	}
-	if chosen {
-		return nil, fmt.Errorf("%s has no subvolumes: %w", v.Type, ErrUnsupported)
-	}
-	return v.FS, nil
 }
 
 // join puts a file system at its place.
