@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +19,8 @@ import (
 	"hinomi/internal/awstest"
 )
 
-// rounds is how often each program runs, in turns.
-const rounds = 5
+// defaultRounds is how often each program runs, in turns; HINOMI_BENCH_ROUNDS is another number.
+const defaultRounds = 5
 
 var moto *awstest.Moto
 
@@ -139,6 +140,14 @@ type outcome struct {
 // race runs the programs in turns, so that a busy minute of the machine hits all of them.
 func race(b *testing.B, target string, programs []program, before func(name string), after func(name string)) map[string]outcome {
 	b.Helper()
+	rounds := defaultRounds
+	if text := os.Getenv("HINOMI_BENCH_ROUNDS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			b.Fatalf("HINOMI_BENCH_ROUNDS=%s is no number of rounds", text)
+		}
+		rounds = n
+	}
 	costs, documents := map[string][]bench.Cost{}, map[string][]byte{}
 	for range rounds {
 		for _, p := range programs {
@@ -222,7 +231,7 @@ func comparePackages(b *testing.B, got map[string]outcome) {
 	ours := got["hinomi"].packages
 	fmt.Fprintf(os.Stderr, "packages by type: hinomi %v, trivy %v\n", ours.Kinds(), theirs.packages.Kinds())
 	for _, name := range bench.Missing(ours, theirs.packages) {
-		reason := bench.Reason(name, theirs.packages[name], ours)
+		reason := bench.Reason(name, theirs.packages[name])
 		fmt.Fprintf(os.Stderr, "only trivy: %s at %v: %s\n", name, theirs.packages[name], reason)
 		if reason == "" {
 			b.Errorf("trivy has %s at %v, hinomi has not, and no reason is known", name, theirs.packages[name])

@@ -96,6 +96,9 @@ func normal(purl string) (string, error) {
 		name = strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name)) // PEP 503
 	case "golang":
 		name = strings.ToLower(name)
+		if name == "golang/stdlib" { // its releases have no "v" (go.dev/dl), and the vulnerability database of Go writes them so
+			version = strings.TrimPrefix(version, "v")
+		}
 	}
 	return name + "@" + version, nil
 }

@@ -56,6 +56,27 @@ func TestReadPackagesRefuses(t *testing.T) {
 	}
 }
 
+func TestReason(t *testing.T) {
+	for _, c := range []struct {
+		name, place string
+		explained   bool
+	}{
+		{"npm/app@1.0.0", "/opt/app/package.json", true},
+		{"npm/dist@1.0.0", "/opt/app/node_modules/terser/dist/package.json", true},
+		{"npm/terser@5.0.0", "/opt/app/node_modules/terser/package.json", false},
+		{"npm/@babel/core@7.0.0", "/opt/app/node_modules/@babel/core/package.json", false},
+		{"npm/left-pad@1.0.0", "/opt/app/package-lock.json", false},
+		{"deb/debian/vim@9.0", "/var/lib/dpkg/status", false},
+	} {
+		if got := bench.Reason(c.name, []string{c.place}) != ""; got != c.explained {
+			t.Errorf("%s at %s: explained %t, want %t", c.name, c.place, got, c.explained)
+		}
+	}
+	if bench.Reason("npm/app@1.0.0", nil) != "" {
+		t.Error("a package at no place is explained")
+	}
+}
+
 func TestMedian(t *testing.T) {
 	costs := []bench.Cost{{Wall: 3, CPU: 10, Peak: 7}, {Wall: 1, CPU: 30, Peak: 9}, {Wall: 2, CPU: 20, Peak: 8}}
 	if diff := cmp.Diff(bench.Cost{Wall: 2, CPU: 20, Peak: 8}, bench.Median(costs)); diff != "" {
