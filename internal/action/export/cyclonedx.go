@@ -14,6 +14,7 @@ import (
 // What could not be read stands in the properties hinomi:gap, since a list without them would look complete.
 func CycloneDX(w io.Writer, inv *inventory.Inventory, version string) error {
 	bom := cdx.NewBOM()
+	bom.SpecVersion, bom.JSONSchema = cdx.SpecVersion1_6, "http://cyclonedx.org/schema/bom-1.6.schema.json"
 	bom.Metadata = &cdx.Metadata{
 		Tools:     &cdx.ToolsChoice{Components: &[]cdx.Component{{Type: cdx.ComponentTypeApplication, Name: "hinomi", Version: version}}},
 		Component: &cdx.Component{BOMRef: "root", Type: cdx.ComponentTypeOS, Name: system(inv.OS), Version: inv.OS.VersionID},
@@ -41,7 +42,7 @@ func CycloneDX(w io.Writer, inv *inventory.Inventory, version string) error {
 	bom.Components = &components
 	e := cdx.NewBOMEncoder(w, cdx.BOMFileFormatJSON)
 	e.SetPretty(true)
-	if err := e.EncodeVersion(bom, cdx.SpecVersion1_6); err != nil {
+	if err := e.Encode(bom); err != nil { // EncodeVersion copies the document, for fields newer than 1.6: here are none
 		return fmt.Errorf("write CycloneDX: %w", err)
 	}
 	return nil
