@@ -1,5 +1,5 @@
 // Package squashfs reads Squashfs 4.0 images without mounting them, compressed with gzip, LZO, XZ, LZ4 or zstd. The format is that of the Linux
-// kernel's fs/squashfs/squashfs_fs.h and Documentation/filesystems/squashfs.rst. It has no checksums of its own: what zlib, XZ and zstd keep is
+// kernel's fs/squashfs/squashfs_fs.h and Documentation/filesystems/squashfs.rst. It has no checksums of its own: what zlib and XZ keep is
 // verified, the rest is held against sizes.
 package squashfs
 
