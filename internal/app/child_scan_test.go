@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,6 +47,9 @@ type order struct {
 	Key      awstest.Key
 	Later    time.Duration // how far its clock is ahead
 	Sweep    bool          // after all scans have ended
+
+	Database string // its URL; "" is SQLite in Dir
+	Serve    int    // work on as many jobs at once until SIGTERM, instead of until all scans have ended; 0: no
 }
 
 // child works on an installation until all scans have ended, or it is killed.
@@ -57,6 +63,9 @@ func child(text string) error {
 	a, err := app.Open(ctx, o.config())
 	if err != nil {
 		return err
+	}
+	if o.Serve > 0 {
+		return errors.Join(o.serve(ctx, a), a.Close())
 	}
 	worked := make(chan error, 1)
 	go func() {
@@ -75,6 +84,18 @@ func child(text string) error {
 	}
 	return a.Close()
 }
+
+// serve works until SIGTERM, and then gives back at once what it has begun.
+func (o order) serve(ctx context.Context, a *app.App) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	return a.Work(ctx, app.WorkOptions{
+		Concurrency: o.Serve, Poll: 50 * time.Millisecond, Beat: 200 * time.Millisecond, DeadAfter: deadAfter, Grace: time.Millisecond,
+	})
+}
+
+// deadAfter is the silence after which a serving child is taken for dead: long enough for a machine that is busy.
+const deadAfter = 6 * time.Second
 
 // untilEnded returns when no scan waits or runs.
 func untilEnded(ctx context.Context, a *app.App) error {
@@ -99,7 +120,7 @@ func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
 
 func (o order) config() app.Config {
 	return app.Config{
-		DataDir: o.Dir, Database: "sqlite:" + filepath.Join(o.Dir, "hinomi.db"), Advisories: filepath.Join(o.Dir, "advisories.db"),
+		DataDir: o.Dir, Database: cmp.Or(o.Database, "sqlite:"+filepath.Join(o.Dir, "hinomi.db")), Advisories: filepath.Join(o.Dir, "advisories.db"),
 		Endpoint: o.Endpoint, Ambient: &awsclient.Key{ID: o.Key.ID, Secret: o.Key.Secret}, FeedClient: &http.Client{Transport: refusing{}},
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Now: func() time.Time { return time.Now().Add(o.Later) },

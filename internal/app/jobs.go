@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"hinomi/internal/auth"
@@ -96,29 +97,46 @@ func (a *App) doScan(ctx context.Context, j *job.Job) error {
 	if err != nil {
 		return err
 	}
+	settings, err := a.ScanSettings(ctx)
+	if err != nil {
+		return err
+	}
 	if s.State != run.Queued {
+		defer a.hurryNext(ctx, s.Instance.Account, settings.PerAccount)
 		return a.afterInterruption(ctx, s, j.Last)
 	}
-	if full, err := a.accountFull(ctx, s.Instance.Account); err != nil {
+	started := s
+	started.StartedAt, started.Attempts = a.now(), s.Attempts+1
+	ahead, err := a.db.BeginScan(ctx, started, settings.PerAccount)
+	if err != nil {
 		return err
-	} else if full {
-		return job.Later(turnTime)
 	}
+	if ahead > 0 {
+		return job.Later(turnAfter(ahead, settings.PerAccount))
+	}
+	defer a.hurryNext(ctx, s.Instance.Account, settings.PerAccount)
 	return a.runScan(ctx, s)
 }
 
-// turnTime is how long a scan waits for its account's others.
-const turnTime = 15 * time.Second
+// turnTime is how long a scan whose turn is next waits if nobody tells it that its turn has come: the process that would have was killed.
+const turnTime = 5 * time.Second
 
-// accountFull reports whether as many scans run in an account as may.
-func (a *App) accountFull(ctx context.Context, account string) (bool, error) {
-	settings, err := a.ScanSettings(ctx)
-	if err != nil {
-		return false, err
+// turnAfter is how long a scan waits for those of its account that come before it, of which some run at once.
+func turnAfter(ahead, atOnce int) time.Duration {
+	return min(time.Hour, turnTime*time.Duration((ahead+atOnce-1)/atOnce))
+}
+
+// hurryNext tells the scans of an account whose turn it is now.
+func (a *App) hurryNext(ctx context.Context, account string, atOnce int) {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer done()
+	next, err := a.db.NextScans(ctx, account, atOnce)
+	for _, id := range next {
+		err = errors.Join(err, a.db.Jobs().Hurry(ctx, jobScan, id))
 	}
-	f := store.ScanFilter{States: []run.State{run.Running}, Accounts: []string{account}}
-	list, _, err := a.db.Scans(ctx, auth.Everything(), f, "", settings.PerAccount)
-	return len(list) >= settings.PerAccount, err
+	if err != nil {
+		a.log.WarnContext(ctx, "scans that are next were not told", slog.String("account", account), slog.Any("err", err))
+	}
 }
 
 // errInterrupted is the reason of a scan that its process did not live to end.

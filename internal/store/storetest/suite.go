@@ -143,6 +143,7 @@ func Run(t *testing.T, newURL func(t testing.TB) string) {
 		{"finding_pages_and_counts", testFindingPages},
 		{"coverage", testCoverage},
 		{"scans_and_resources", testScans},
+		{"turns_of_scans", testTurns},
 		{"cursors_are_checked", testCursors},
 	} {
 		t.Run(c.name, func(t *testing.T) {
