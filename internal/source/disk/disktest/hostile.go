@@ -91,9 +91,8 @@ func (d *Patched) Pages(fn func(off int64, b []byte)) {
 }
 
 // Apply changes bytes as instructions of a fuzzer say: four bytes of a place, one that says how, three of what. Places that hold nothing but
-// zeros are skipped to the next page that holds something.
-func (d *Patched) Apply(data []byte) {
-	used := usedPages(d.base)
+// zeros are left alone: used are the pages to change (UsedPages).
+func (d *Patched) Apply(data []byte, used []int64) {
 	for n := 0; len(data) >= 8 && n < 24 && len(used) > 0; n, data = n+1, data[8:] {
 		page := used[(int(data[0])<<8|int(data[1]))%len(used)]
 		b := d.Page(page)[(int(data[2])<<8|int(data[3]))%patchPage:]
@@ -110,8 +109,8 @@ func (d *Patched) Apply(data []byte) {
 	}
 }
 
-// usedPages are the pages that hold something.
-func usedPages(b []byte) (out []int64) {
+// UsedPages returns where the pages of an image lie that hold something.
+func UsedPages(b []byte) (out []int64) {
 	zero := make([]byte, patchPage)
 	for at := 0; at+patchPage <= len(b); at += patchPage {
 		if !bytes.Equal(b[at:at+patchPage], zero) {
@@ -176,7 +175,7 @@ func Hostile(t *testing.T, image []byte, open func(volume.Device) (volume.FS, er
 		t.Fatalf("the whole image: %d names, faults %v", len(want), faults)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	used := usedPages(image)
+	used := UsedPages(image)
 	wrong, refused, damaged := 0, 0, 0
 	for i := range rounds {
 		d := Patch(image, int64(len(image)))

@@ -78,16 +78,18 @@ func TestSuperblock(t *testing.T) {
 
 func FuzzImage(f *testing.F) {
 	var images [][]byte
+	var used [][]int64
 	for _, name := range seeds {
 		images = append(images, disktest.Image(f, "testdata/"+name+".img.gz"))
+		used = append(used, disktest.UsedPages(images[len(images)-1]))
 	}
 	f.Add(byte(0), []byte{0, 1, 0, 0x60, 0x40, 1, 2, 3})
 	f.Add(byte(1), []byte{0, 0, 4, 0x50, 0x01, 7, 0, 0, 0, 2, 1, 0x10, 0x81, 1, 1, 1})
 	f.Add(byte(3), []byte{0, 1, 0, 8, 0x41, 0xff, 0xff, 0xff})
 	f.Fuzz(func(_ *testing.T, which byte, data []byte) {
-		image := images[int(which)%len(images)]
+		image, used := images[int(which)%len(images)], used[int(which)%len(images)]
 		d := disktest.Patch(image, int64(len(image)))
-		d.Apply(data)
+		d.Apply(data, used)
 		repair(d)
 		if fsys, err := erofs.Open(d); err == nil {
 			disktest.Read(fsys)

@@ -68,16 +68,18 @@ func TestSuperblock(t *testing.T) {
 
 func FuzzImage(f *testing.F) {
 	var images [][]byte
+	var used [][]int64
 	for _, name := range seeds {
 		images = append(images, disktest.Image(f, "testdata/"+name+".img.gz"))
+		used = append(used, disktest.UsedPages(images[len(images)-1]))
 	}
 	for i := range seeds {
 		f.Add(byte(i), []byte{0, 1, 0, 0x60, 0x40, 1, 2, 3, 0, byte(3 * i), 7, 7, 0x41, 9, 9, 9})
 	}
 	f.Fuzz(func(_ *testing.T, which byte, data []byte) {
-		image := images[int(which)%len(images)]
+		image, used := images[int(which)%len(images)], used[int(which)%len(images)]
 		d := disktest.Patch(image, int64(len(image)))
-		d.Apply(data)
+		d.Apply(data, used)
 		if fsys, err := squashfs.Open(d); err == nil {
 			disktest.Read(fsys)
 		}
