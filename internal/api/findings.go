@@ -16,7 +16,7 @@ import (
 // FindingQuery selects findings. What is not given does not restrict; everything given must hold.
 type FindingQuery struct {
 	Statuses        []finding.Status   `query:"status,explode" maxItems:"3" enum:"ACTIVE,SUPPRESSED,CLOSED" doc:"ACTIVE if none is given"`
-	Types           []finding.Type     `query:"type,explode" maxItems:"10" enum:"PACKAGE_VULNERABILITY,NETWORK_REACHABILITY,CONFIGURATION,END_OF_LIFE"`
+	Types           []finding.Type     `query:"type,explode" maxItems:"10" enum:"PACKAGE_VULNERABILITY,NETWORK_REACHABILITY,CONFIGURATION,END_OF_LIFE,EXPOSED_SECRET"`
 	Severities      []finding.Severity `query:"severity,explode" maxItems:"10" enum:"CRITICAL,HIGH,MEDIUM,LOW,INFORMATIONAL,UNTRIAGED"`
 	Accounts        []string           `query:"account,explode" maxItems:"1000" pattern:"^[0-9]{12}$"`
 	Regions         []string           `query:"region,explode" maxItems:"100"`

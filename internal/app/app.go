@@ -55,6 +55,7 @@ type App struct {
 	now     func() time.Time
 	db      *store.DB
 	clients *awsclient.Clients
+	secrets bool // a target is searched for keys and tokens, too
 
 	mu         sync.Mutex
 	advisories *library // opened on first use

@@ -16,6 +16,7 @@ import (
 	"hinomi/internal/auth"
 	"hinomi/internal/awsclient"
 	"hinomi/internal/connector"
+	"hinomi/internal/coverage"
 	"hinomi/internal/inventory"
 	"hinomi/internal/pipeline"
 	"hinomi/internal/run"
@@ -32,6 +33,7 @@ type capture struct {
 	session *awsclient.Session
 	scan    run.Scan
 
+	settings  coverage.Settings
 	connector connector.Connector
 	baseline  bool // it keeps baselines
 
@@ -94,8 +96,8 @@ func (a *App) makerFor(ctx context.Context, m *snapshots.Maker, c *connector.Con
 // leaveOut leaves out the volumes whose KMS key carries an exclusion tag. That a key's tags cannot be read is an error: whether its owner
 // excludes it is not known.
 func (c *capture) leaveOut(ctx context.Context) error {
-	settings, err := c.a.ScanSettings(ctx)
-	if err != nil {
+	var err error
+	if c.settings, err = c.a.ScanSettings(ctx); err != nil {
 		return err
 	}
 	tags := map[string]string{} // the excluding tag of a key, "" if none
@@ -112,13 +114,13 @@ func (c *capture) leaveOut(ctx context.Context) error {
 		} else if !isNotFound(err) {
 			return err
 		}
-		if key != "" && len(settings.ExcludeKeys) > 0 {
+		if key != "" && len(c.settings.ExcludeKeys) > 0 {
 			if _, asked := tags[key]; !asked {
 				found, err := live.KeyTags(ctx, c.session, i.Region, key)
 				if err != nil {
 					return &snapshots.KeyError{Key: key, Permission: "kms:ListResourceTags", Err: err}
 				}
-				tags[key] = settings.Excluding(found)
+				tags[key] = c.settings.Excluding(found)
 			}
 		}
 		if tags[key] == "" {
@@ -164,7 +166,13 @@ func (c *capture) read(ctx context.Context) (*inventory.Inventory, error) {
 			Name: made.Device, Label: made.Resource.ID + " of " + made.Resource.Of, Boots: made.Device != "" && made.Device == c.instance.RootDeviceName,
 		})
 	}
-	inv, err := c.a.readDisks(ctx, c.scan.ID, disks, devices)
+	job := reading.Job{Source: c.scan.ID, Disks: disks, Secrets: c.settings.Secrets}
+	if job.Secrets {
+		if job.SecretSalt, err = c.a.secretSalt(ctx); err != nil {
+			return nil, err
+		}
+	}
+	inv, err := c.a.readDisks(ctx, job, devices)
 	if err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func (a *App) scanExample(ctx context.Context, dir string, d exampleDisk) (DiskS
 		return DiskScan{}, err
 	}
 	defer img.Close() //nolint:errcheck // only read
-	inv, err := a.readDisks(ctx, d.Volume, []reading.Disk{{Name: d.Device}}, []reading.Device{img})
+	inv, err := a.readDisks(ctx, reading.Job{Source: d.Volume, Disks: []reading.Disk{{Name: d.Device}}}, []reading.Device{img})
 	if err != nil {
 		return DiskScan{}, err
 	}

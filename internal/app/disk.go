@@ -12,9 +12,9 @@ const readCache = reading.DefaultCacheBytes
 
 // readDisks reads the inventory of a machine from its disks, the root's first or not, in a child process: others filled them. What of them
 // could not be read, or may be stale, is a gap.
-func (a *App) readDisks(ctx context.Context, source string, disks []reading.Disk, devices []reading.Device) (*inventory.Inventory, error) {
+func (a *App) readDisks(ctx context.Context, job reading.Job, devices []reading.Device) (*inventory.Inventory, error) {
 	r := reading.Reader{Command: a.cfg.Reader, Log: a.log, Now: a.now}
-	job := reading.Job{Method: inventory.Agentless, Source: source, Disks: disks, CacheBytes: readCache}
+	job.Method, job.CacheBytes = inventory.Agentless, readCache
 	inv, stats, err := r.Read(ctx, job, devices, a.watchFiles)
 	for _, v := range stats.Volumes {
 		a.logStats(ctx, v.Source, v.Stats)

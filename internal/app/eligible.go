@@ -234,7 +234,7 @@ func (a *App) assignCoverage(ctx context.Context, world *snapshot.Snapshot) erro
 
 // closedTypes returns what of an instance is closed with it: an excluded one's rules go on, as AWS Config knows nothing of Inspector's tag.
 func closedTypes(r coverage.Reason) []finding.Type {
-	out := []finding.Type{finding.PackageVulnerability, finding.EndOfLife, finding.NetworkReachability}
+	out := []finding.Type{finding.PackageVulnerability, finding.EndOfLife, finding.ExposedSecret, finding.NetworkReachability}
 	if r == coverage.ResourceTerminated {
 		out = append(out, finding.Configuration)
 	}

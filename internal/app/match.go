@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+
+	"hinomi/internal/asset"
+	"hinomi/internal/evaluate/exposed"
 )
 
 // MatchTarget judges what ReadTarget read, with the advisories of the configuration.
@@ -17,5 +20,6 @@ func (c Config) MatchTarget(ctx context.Context, s *Scanned) error {
 		return err
 	}
 	s.Matched = m
+	s.Matched.Findings = append(s.Matched.Findings, exposed.Findings(asset.Ref{}, s.Inventory.Secrets)...)
 	return nil
 }

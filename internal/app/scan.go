@@ -133,6 +133,9 @@ func (a *App) runScan(ctx context.Context, s run.Scan) error {
 	released := a.release(ctx, maker, at, s)
 	s.Calls, s.Bytes = session.Calls()-before, bytes
 	if err == nil {
+		err = a.keepSecrets(ctx, s.Instance, inv)
+	}
+	if err == nil {
 		_, err = a.line().Inspect(ctx, s.Instance, name, inv, pipeline.Cost{Calls: s.Calls, Bytes: s.Bytes})
 	}
 	return errors.Join(a.endScan(ctx, s, session, err), released)

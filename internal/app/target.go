@@ -35,8 +35,9 @@ type Scanned struct {
 
 // TargetOptions say how a target is read.
 type TargetOptions struct {
-	Region string // of ebs:snap-…
-	Kernel string // uname -r of the live host, for "/"
+	Region  string // of ebs:snap-…
+	Kernel  string // uname -r of the live host, for "/"
+	Secrets bool   // look for keys and tokens, too
 }
 
 // maxUnpacked bounds a compressed image: 1 TiB of zeros packs to a gigabyte, and nobody keeps such a file by accident.
@@ -47,7 +48,7 @@ var ErrTarget = errors.New("not a folder, a disk image, an SBOM or ebs:snap-…"
 
 // ReadTarget reads the inventory of a target: "/" or a folder, a raw disk image (also gzip), an SBOM or lock file, ebs:snap-….
 func (c Config) ReadTarget(ctx context.Context, target string, o TargetOptions) (*Scanned, error) {
-	a := &App{cfg: c, log: c.Log, now: c.Now}
+	a := &App{cfg: c, log: c.Log, now: c.Now, secrets: o.Secrets}
 	if a.cfg.Progress == nil {
 		a.cfg.Progress = func(pipeline.Step) {}
 	}
@@ -92,7 +93,7 @@ func kindOfFile(m fs.FileMode) string {
 }
 
 func (a *App) extractOptions(method inventory.Method, source string) extract.Options {
-	return extract.Options{Method: method, Source: source, Now: a.now, Logger: a.log, OnProgress: a.watchFiles}
+	return extract.Options{Method: method, Source: source, Secrets: a.secrets, Now: a.now, Logger: a.log, OnProgress: a.watchFiles}
 }
 
 // watchFiles tells who watches how far reading is.
@@ -134,7 +135,7 @@ func (a *App) readImage(ctx context.Context, path string) (*Scanned, error) {
 		return nil, fmt.Errorf("open image %s: %w", path, err)
 	}
 	defer img.Close() //nolint:errcheck // only read
-	inv, err := a.readDisks(ctx, path, []reading.Disk{{}}, []reading.Device{img})
+	inv, err := a.readDisks(ctx, reading.Job{Source: path, Disks: []reading.Disk{{}}, Secrets: a.secrets}, []reading.Device{img})
 	if errors.Is(err, reading.ErrOpen) {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrTarget, err)
 	}
@@ -264,7 +265,7 @@ func (a *App) readSnapshot(ctx context.Context, id string, o TargetOptions) (*Sc
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, session.Classify(err))
 	}
-	inv, err := a.readDisks(ctx, id, []reading.Disk{{}}, []reading.Device{dev})
+	inv, err := a.readDisks(ctx, reading.Job{Source: id, Disks: []reading.Disk{{}}, Secrets: a.secrets}, []reading.Device{dev})
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot %s: %w", id, err)
 	}

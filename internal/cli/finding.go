@@ -31,7 +31,7 @@ func (c *command) findingsCommand() *cobra.Command {
 	}
 	s := cmd.Flags()
 	s.StringSliceVar(&f.severities, "severity", nil, "critical, high, medium, low, informational, untriaged")
-	s.StringSliceVar(&f.types, "type", nil, "package, network, configuration, eol")
+	s.StringSliceVar(&f.types, "type", nil, "package, network, configuration, eol, secret")
 	s.StringSliceVar(&f.accounts, "account", nil, "only these accounts")
 	s.StringSliceVar(&f.regions, "region", nil, "only these regions")
 	s.StringSliceVar(&f.assets, "asset", nil, "only on these assets (ids)")
@@ -123,11 +123,11 @@ func (c *command) gate(ctx context.Context, a *app.App, f *findingFlags) error {
 
 // scansOf are the scans that find a type of --type.
 var scansOf = map[string]coverage.Scan{
-	"package": coverage.PackageScan, "network": coverage.NetworkScan, "configuration": coverage.RuleScan, "eol": coverage.PackageScan,
+	"package": coverage.PackageScan, "network": coverage.NetworkScan, "configuration": coverage.RuleScan, "eol": coverage.PackageScan, "secret": coverage.PackageScan,
 }
 
 var findingTypes = map[string]finding.Type{
-	"package": finding.PackageVulnerability, "network": finding.NetworkReachability, "configuration": finding.Configuration, "eol": finding.EndOfLife,
+	"package": finding.PackageVulnerability, "network": finding.NetworkReachability, "configuration": finding.Configuration, "eol": finding.EndOfLife, "secret": finding.ExposedSecret,
 }
 
 func (f *findingFlags) filter() (store.FindingFilter, error) {
@@ -142,7 +142,7 @@ func (f *findingFlags) filter() (store.FindingFilter, error) {
 	for _, t := range f.types {
 		v, ok := findingTypes[strings.ToLower(t)]
 		if !ok {
-			return out, usageError("--type %q is none of package, network, configuration, eol", t)
+			return out, usageError("--type %q is none of package, network, configuration, eol, secret", t)
 		}
 		out.Types = append(out.Types, v)
 	}

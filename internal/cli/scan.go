@@ -19,7 +19,7 @@ import (
 func (c *command) scanCommand() *cobra.Command {
 	var failOn, region, file string
 	var tags []string
-	var wait bool
+	var wait, secrets bool
 	cmd := &cobra.Command{
 		Use: "scan TARGET", Short: "Scan this host, a folder, a disk image, an SBOM, an EBS snapshot or an instance", GroupID: "start", Args: cobra.MaximumNArgs(1),
 		Long: `Scans TARGET and says what is vulnerable. No server and no database are needed, only advisories (hinomi feed update).
@@ -40,6 +40,7 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 	cmd.Flags().StringVar(&region, "region", "", "region of ebs:snap-…; AWS_REGION if left out")
 	cmd.Flags().StringVar(&file, "advisories", "", "advisory database to use instead of the installation's")
 	cmd.Flags().BoolVar(&wait, "wait", true, "of an instance: scan now, in this process; --wait=false leaves it to a server or worker")
+	cmd.Flags().BoolVar(&secrets, "secrets", false, "also look for private keys and tokens that lie about; only place and fingerprint are shown")
 	cmd.Flags().StringSliceVar(&tags, "tag", nil, "scan the activated instances that carry one of these tags of ours")
 	cmd.AddCommand(c.scanList(), c.scanModeCommand(), c.scanSettingsCommand(), c.scanPlanCommand(), c.scanDisableCommand(), c.scanBaselinesCommand())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -59,23 +60,23 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 				return c.scanInstance(ctx, a, args[0], wait, failOn)
 			})(cmd, args)
 		}
-		return c.scanTarget(cmd.Context(), args[0], region, failOn)
+		return c.scanTarget(cmd.Context(), args[0], app.TargetOptions{Region: region, Kernel: runningKernel(), Secrets: secrets}, failOn)
 	}
 	return cmd
 }
 
 // scanTarget scans without an installation.
-func (c *command) scanTarget(ctx context.Context, target, region, failOn string) error {
+func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOptions, failOn string) error {
 	if _, ok := finding.ParseSeverity(failOn); !ok {
 		return c.failOn(failOn, nil) // refused before the disk is read
 	}
-	if region == "" {
-		region = os.Getenv("AWS_REGION")
+	if o.Region == "" {
+		o.Region = os.Getenv("AWS_REGION")
 	}
 	b := c.newBars()
 	cfg := c.cfg
 	cfg.Progress = b.step
-	s, err := cfg.ReadTarget(ctx, target, app.TargetOptions{Region: region, Kernel: runningKernel()})
+	s, err := cfg.ReadTarget(ctx, target, o)
 	b.close(err)
 	if err != nil {
 		if errors.Is(err, app.ErrTarget) {
@@ -132,6 +133,9 @@ func (c *command) showScan(s *app.Scanned, failOn string) error {
 }
 
 func scanRow(f finding.Finding) []string {
+	if f.Secret != nil {
+		return []string{string(f.Severity), f.Secret.Kind, "", "", "", f.Secret.Path}
+	}
 	if f.Package == nil || len(f.Package.Packages) == 0 {
 		return []string{string(f.Severity), f.Title, "", "", "", ""}
 	}
@@ -205,5 +209,5 @@ func (c *command) scanInstance(ctx context.Context, a *app.App, id string, wait 
 	if err := c.show(scanView([]scanLine{{s, v.Base().Name()}})); err != nil || !wait || s.Reason != "" {
 		return err
 	}
-	return c.listFindings(ctx, a, &findingFlags{assets: []string{id}, statuses: []string{"active"}, types: []string{"package", "eol"}, failOn: failOn, limit: 100})
+	return c.listFindings(ctx, a, &findingFlags{assets: []string{id}, statuses: []string{"active"}, types: []string{"package", "eol", "secret"}, failOn: failOn, limit: 100})
 }

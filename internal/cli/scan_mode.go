@@ -77,6 +77,7 @@ func (c *command) scanSettingsCommand() *cobra.Command {
 	var keys, paths, agents []string
 	var account, windows string
 	var atOnce, days int
+	var secrets bool
 	cmd := &cobra.Command{
 		Use: "settings", Short: "Show or change exclusion tags, further paths of agents, the Windows schedule and scans at once", Args: cobra.NoArgs,
 		Long: `Exclusion: an instance that carries one of the tag keys, whatever the value, is not scanned and its open findings are closed with that reason;
@@ -90,6 +91,7 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 	cmd.Flags().StringVar(&account, "account", "", "the account that --paths is for")
 	cmd.Flags().StringVar(&windows, "windows-schedule", "", "when agents collect on Windows: rate(6 hours) or cron(…)")
 	cmd.Flags().StringSliceVar(&agents, "agents", nil, "what is kept in Systems Manager: inventory, deep, windows, data-sync; '' for nothing")
+	cmd.Flags().BoolVar(&secrets, "secrets", false, "also look for private keys and tokens that lie on disks; only place and fingerprint are kept")
 	cmd.Flags().IntVar(&days, "baseline-days", 0, "how long the snapshot of a volume may stay as its baseline")
 	cmd.Flags().IntVar(&atOnce, "per-account", 0, "agentless scans at once in one account")
 	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
@@ -98,7 +100,7 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 		if err != nil {
 			return err
 		}
-		if changed("agents") || changed("baseline-days") || changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") {
+		if changed("agents") || changed("baseline-days") || changed("secrets") || changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") {
 			if err := a.EditScanSettings(ctx, operator(), func(s *coverage.Settings) error {
 				if changed("exclude-tags") {
 					s.ExcludeKeys = append([]string{}, keys...)
@@ -111,6 +113,9 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 				}
 				if changed("windows-schedule") {
 					s.WindowsSchedule = windows
+				}
+				if changed("secrets") {
+					s.Secrets = secrets
 				}
 				if changed("baseline-days") {
 					s.BaselineDays = days
@@ -135,7 +140,7 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 		for _, p := range s.Agents {
 			kept = append(kept, string(p))
 		}
-		v.rows = append(v.rows, []string{"kept in Systems Manager", orNone(kept)}, []string{"exclusion tags", orNone(s.ExcludeKeys)}, []string{"scans at once in an account", fmt.Sprint(s.PerAccount)}, []string{"days of a baseline", fmt.Sprint(s.BaselineDays)}, []string{"schedule on Windows", s.WindowsSchedule})
+		v.rows = append(v.rows, []string{"kept in Systems Manager", orNone(kept)}, []string{"exclusion tags", orNone(s.ExcludeKeys)}, []string{"scans at once in an account", fmt.Sprint(s.PerAccount)}, []string{"looks for secrets", fmt.Sprint(s.Secrets)}, []string{"days of a baseline", fmt.Sprint(s.BaselineDays)}, []string{"schedule on Windows", s.WindowsSchedule})
 		for _, at := range slices.Sorted(maps.Keys(s.DeepPaths)) {
 			name := "further paths, all accounts"
 			if at != "" {

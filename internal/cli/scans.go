@@ -78,7 +78,7 @@ func (c *command) scanTagged(ctx context.Context, a *app.App, tags []string, wai
 	if err := errors.Join(faults...); err != nil || !wait || c.exit == exitError {
 		return err
 	}
-	return c.listFindings(ctx, a, &findingFlags{assets: ids, statuses: []string{"active"}, types: []string{"package", "eol"}, failOn: failOn, limit: 100})
+	return c.listFindings(ctx, a, &findingFlags{assets: ids, statuses: []string{"active"}, types: []string{"package", "eol", "secret"}, failOn: failOn, limit: 100})
 }
 
 func (c *command) scanList() *cobra.Command {

@@ -43,6 +43,8 @@ type Settings struct {
 	Agents []AgentPart `json:"agents"`
 	// BaselineDays is how long the snapshot of a volume may stay as its baseline, in days.
 	BaselineDays int `json:"baselineDays"`
+	// Secrets lets scans without an agent look for keys and tokens that lie about, too.
+	Secrets bool `json:"secrets,omitempty"`
 	// WindowsSchedule is when agents collect on Windows: a cron() or rate() expression of Systems Manager.
 	WindowsSchedule string `json:"windowsSchedule"`
 }

@@ -23,6 +23,7 @@ type Finding struct {
 	Package     *Package  `json:"packageVulnerabilityDetails,omitempty"`
 	Network     *Network  `json:"networkReachabilityDetails,omitempty"`
 	Rule        *Rule     `json:"configurationRuleDetails,omitempty"`
+	Secret      *Secret   `json:"exposedSecretDetails,omitempty"`
 	Remediation string    `json:"remediation,omitempty"`
 	Why         []string  `json:"why"` // the reasons in order: comparison, range, hop …
 	Status      Status    `json:"status"`
@@ -36,12 +37,14 @@ type Finding struct {
 // Type says what kind of evaluation found it.
 type Type string
 
-// The types. The first two are Inspector's; CONFIGURATION is a rule's, END_OF_LIFE an unsupported system's.
+// The types. The first two are Inspector's; CONFIGURATION is a rule's, END_OF_LIFE an unsupported system's, EXPOSED_SECRET a key or token
+// that lies on a disk.
 const (
 	PackageVulnerability Type = "PACKAGE_VULNERABILITY"
 	NetworkReachability  Type = "NETWORK_REACHABILITY"
 	Configuration        Type = "CONFIGURATION"
 	EndOfLife            Type = "END_OF_LIFE"
+	ExposedSecret        Type = "EXPOSED_SECRET"
 )
 
 // Status is where a finding stands in its life.
@@ -156,6 +159,16 @@ type Rule struct {
 	ID     string `json:"ruleId"`
 	Source string `json:"source"` // document and clause
 	Detail string `json:"detail"`
+}
+
+// Secret is where a key or token lies. The secret itself is in none of the fields.
+type Secret struct {
+	Kind        string `json:"kind"`
+	Path        string `json:"filePath"`
+	Line        int    `json:"line,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Mode        string `json:"mode"` // permission bits, octal
+	Encrypted   bool   `json:"encrypted,omitempty"`
 }
 
 // Fingerprint returns the stable ID of a finding: the SHA-256 of its type, its asset and what names it among the asset's findings.

@@ -22,7 +22,7 @@ type Inventory struct {
 	Gaps     []Gap     `json:"gaps,omitempty"`    // what was there but could not be read
 	ReadAt   time.Time `json:"readAt,omitzero"`   // when the evidence was taken (snapshot time), not part of the hash
 	Source   string    `json:"source,omitempty"`  // what was read: a path, snap-…, an instance; not part of the hash
-	Secrets  []Secret  `json:"secrets,omitempty"` // keys and tokens that lie about; only where they were looked for
+	Secrets  []Secret  `json:"secrets,omitempty"` // keys and tokens that lie about; only where they were looked for, and not part of the hash
 	Notes    []string  `json:"notes,omitempty"`   // e.g. "journal replayed: 12 transactions"; not part of the hash
 }
 
@@ -192,16 +192,15 @@ func comparePackages(a, b Package) int {
 	)
 }
 
-// Hash returns the SHA-256 of the sorted content, without times, source and notes: hosts with the same hash are judged once.
+// Hash returns the SHA-256 of the sorted content, without times, source, notes and secrets: hosts with the same hash are judged once.
 func (inv *Inventory) Hash() string {
 	c := *inv
 	c.Packages = slices.Clone(inv.Packages)
 	c.Repos = slices.Clone(inv.Repos)
 	c.Gaps = slices.Clone(inv.Gaps)
 	c.Covered = slices.Clone(inv.Covered)
-	c.Secrets = slices.Clone(inv.Secrets)
 	c.Sort()
-	c.ReadAt, c.Source, c.Notes = time.Time{}, "", nil
+	c.ReadAt, c.Source, c.Notes, c.Secrets = time.Time{}, "", nil, nil
 	h := sha256.New()
 	if err := json.NewEncoder(h).Encode(&c); err != nil {
 		panic("inventory: a plain struct did not encode: " + err.Error())

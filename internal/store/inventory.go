@@ -41,7 +41,7 @@ func inventoryKey(hash string) int64 { return key63("inventory", hash) }
 // PutInventory stores an inventory under the hash of its content, once for all assets that have it. It reports whether it was new.
 func (db *DB) PutInventory(ctx context.Context, inv *inventory.Inventory) (hash string, added bool, err error) {
 	c := *inv
-	c.ReadAt, c.Source, c.Notes = time.Time{}, "", nil
+	c.ReadAt, c.Source, c.Notes, c.Secrets = time.Time{}, "", nil, nil
 	hash = inv.Hash()
 	body, err := json.Marshal(&c)
 	if err != nil {
