@@ -60,7 +60,7 @@ func (f *filesystem) parseChunk(start uint64, b []byte) (chunk, int, error) {
 		return c, 0, fmt.Errorf("chunk %#x: %d bytes in %d stripes: %w", start, c.length, n, volume.ErrCorrupt)
 	}
 	for _, s := range striped {
-		if kind&s.bit != 0 && !(s.bit == profileRAID0 && n == 1) {
+		if kind&s.bit != 0 && (s.bit != profileRAID0 || n > 1) { // stripes of one device are in order
 			c.err = fmt.Errorf("chunk %#x: btrfs profile %s: %w", start, s.name, volume.ErrUnsupported)
 			return c, size, nil
 		}
