@@ -160,7 +160,7 @@ func (a *App) afterInterruption(ctx context.Context, s run.Scan, last bool) erro
 // maxInterruptions is how often a scan that died with its process is queued again: a disk that kills the process must not do so for ever.
 const maxInterruptions = 3
 
-// scanAgain queues another scan of the same instance; called in a transaction.
+// scanAgain queues another scan of the same instance, as urgent as the one before; called in a transaction.
 func (a *App) scanAgain(ctx context.Context, s run.Scan) error {
 	if s.Attempts >= maxInterruptions {
 		return nil
@@ -172,7 +172,11 @@ func (a *App) scanAgain(ctx context.Context, s run.Scan) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.db.Enqueue(ctx, job.Spec{Kind: jobScan, Key: n.ID, Args: scanArgs{n.ID}})
+	urgency, err := a.db.Jobs().Priority(ctx, jobScan, s.ID)
+	if err != nil {
+		return err
+	}
+	_, err = a.db.Enqueue(ctx, job.Spec{Kind: jobScan, Key: n.ID, Args: scanArgs{n.ID}, Priority: urgency})
 	return err
 }
 

@@ -2,6 +2,8 @@ package job
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 )
 
@@ -14,4 +16,14 @@ func (q *Queue) Hurry(ctx context.Context, kind, key string) error {
 		return fmt.Errorf("hurry job %s of key %s: %w", kind, key, err)
 	}
 	return nil
+}
+
+// Priority returns the priority of the job of a kind and key that has not ended; 0, which a Spec may hold, if there is none.
+func (q *Queue) Priority(ctx context.Context, kind, key string) (int, error) {
+	var p int
+	err := q.db.Read.QueryRowContext(ctx, `SELECT priority FROM job_run WHERE kind = $1 AND job_key = $2 AND job_key <> '' AND ended_at = 0`, kind, key).Scan(&p)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("priority of job %s of key %s: %w", kind, key, err)
+	}
+	return p, nil
 }

@@ -33,7 +33,7 @@ func TestHurry(t *testing.T) {
 		}
 		ids := map[string]string{}
 		for _, key := range []string{"first", "second"} {
-			ids[key] = enqueue(t, db, job.Spec{Kind: "turn", Key: key, Args: args{key}})
+			ids[key] = enqueue(t, db, job.Spec{Kind: "turn", Key: key, Args: args{key}, Priority: 3})
 		}
 		waits := func(key string) bool {
 			r, err := q.Get(t.Context(), ids[key])
@@ -48,7 +48,7 @@ func TestHurry(t *testing.T) {
 			t.Fatal(err)
 		}
 		turn <- true
-		enqueue(t, db, job.Spec{Kind: "turn", Key: "third", Args: args{"third"}})
+		enqueue(t, db, job.Spec{Kind: "turn", Key: "third", Args: args{"third"}, Priority: 3})
 		for _, key := range []string{"first", "unknown"} {
 			if err := q.Hurry(t.Context(), "turn", key); err != nil {
 				t.Fatal(err)
@@ -59,6 +59,11 @@ func TestHurry(t *testing.T) {
 			t.Errorf("got %s, want first third", got)
 		}
 		until(t, q, ids["first"], job.Finished)
+		for key, want := range map[string]int{"first": 0, "second": 3, "unknown": 0} {
+			if got, err := q.Priority(t.Context(), "turn", key); err != nil || got != want {
+				t.Errorf("priority of the %s: got %d, %v, want %d", key, got, err, want)
+			}
+		}
 		if !waits("second") {
 			t.Error("the second did not go on waiting")
 		}
