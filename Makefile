@@ -39,8 +39,9 @@ lint:
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
 
-bench: ## speed and memory, beside a peer or the physical limit
-	go test -run '^$$' -bench . -benchmem ./...
+bench: build ## speed and memory, beside a peer (TRIVY=path) or the physical limit
+	go test -run '^$$' -bench . -timeout 120m ./bench
+	go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '^hinomi/bench$$')
 
 clean:
 	rm -rf bin

@@ -105,11 +105,11 @@ func Read(ctx context.Context, job Job, devices []Device, now func() time.Time, 
 		bytes = DefaultCacheBytes
 	}
 	for i, dev := range devices {
-		if _, far := dev.(prefetcher); far {
-			r.far = true
-		}
 		kept := disk.Device(dev)
-		if !job.Disks[i].Local {
+		if _, far := dev.(prefetcher); far {
+			r.far, r.options.Workers = true, farWorkers
+			kept = cached(dev, min(bytes, farCacheBytes))
+		} else if !job.Disks[i].Local {
 			kept = cached(dev, bytes)
 		}
 		d, err := disk.Open(kept, disk.Options{Name: job.Disks[i].Name, Boots: job.Disks[i].Boots})
@@ -125,6 +125,13 @@ func Read(ctx context.Context, job Job, devices []Device, now func() time.Time, 
 	inv, err := r.readDisks(ctx, disks)
 	return inv, r.stats, err
 }
+
+const (
+	// farWorkers is how many files of a disk far away are read at once: each mostly waits for a block.
+	farWorkers = 16
+	// farCacheBytes is the memory for blocks of a disk far away: who fetches them keeps them too, more of them and compressed.
+	farCacheBytes = 16 << 20
+)
 
 // cachedDevice keeps blocks of a device, and hands its hints on.
 type cachedDevice struct {
