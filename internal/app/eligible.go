@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -268,7 +269,7 @@ func (a *App) queueScans(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			a.log.WarnContext(ctx, "scan not queued", "instance", d.ref.ID, "err", err)
+			a.log.WarnContext(ctx, "scan not queued", slog.String("instance", d.ref.ID), slog.Any("err", err))
 		}
 	}
 	return nil
