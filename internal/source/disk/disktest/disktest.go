@@ -43,7 +43,7 @@ func (d *Disks) All(t testing.TB) map[string][]byte {
 }
 
 func unpack(name string) (map[string][]byte, error) {
-	f, err := os.Open(name) //nolint:gosec // a test's own data
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func unpack(name string) (map[string][]byte, error) {
 // the name of the device.
 func Sums(t testing.TB, name string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(name) //nolint:gosec // a test's own data
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
