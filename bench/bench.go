@@ -29,9 +29,9 @@ type Cost struct {
 // error holds what it wrote to standard error.
 func Run(ctx context.Context, env []string, name string, args ...string) ([]byte, Cost, error) {
 	var out, errs bytes.Buffer
-	c := exec.CommandContext(ctx, name, args...)
+	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // G204: the program to be measured
 	c.Env, c.Stdout, c.Stderr = append([]string{}, env...), &out, &errs
-	start := time.Now()
+	start := time.Now() //nolint:forbidigo // measuring is its purpose
 	if err := c.Start(); err != nil {
 		return nil, Cost{}, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -117,7 +117,7 @@ func (p *peaks) see(pid int) {
 		return
 	}
 	for _, t := range tasks {
-		text, err := os.ReadFile(filepath.Join(dir, "task", t.Name(), "children"))
+		text, err := os.ReadFile(filepath.Join(dir, "task", t.Name(), "children")) //nolint:gosec // G304: below /proc
 		if err != nil {
 			continue
 		}
@@ -133,7 +133,7 @@ var errNoField = errors.New("no VmHWM")
 
 // highWater reads VmHWM, in bytes (proc_pid_status(5)).
 func highWater(dir string) (int64, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "status"))
+	text, err := os.ReadFile(filepath.Join(dir, "status")) //nolint:gosec // G304: below /proc
 	if err != nil {
 		return 0, err
 	}
