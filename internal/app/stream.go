@@ -26,11 +26,15 @@ type QueueAdded struct {
 	Warnings []string    `json:"warnings,omitempty"`
 }
 
-// AddQueue adds an SQS queue that events come from. It is asked for its attributes at once: what cannot be read is refused.
-func (a *App) AddQueue(ctx context.Context, by auth.Principal, url, idOrName string) (QueueAdded, error) {
-	account, region, err := stream.ParseURL(url)
+// AddQueue adds an SQS queue that events come from. It is asked for its attributes at once: what cannot be read is refused. region is needed only
+// where the URL names none, as another endpoint's than AWS's own; idOrName names the connector whose credentials read it, "" for our own.
+func (a *App) AddQueue(ctx context.Context, by auth.Principal, url, region, idOrName string) (QueueAdded, error) {
+	account, named, err := stream.ParseURL(url)
 	if err != nil {
 		return QueueAdded{}, err
+	}
+	if named != "" {
+		region = named
 	}
 	if err := allow(by, auth.WriteConnectors, ""); err != nil { // events of every account come by it
 		return QueueAdded{}, err

@@ -112,7 +112,7 @@ func (a *App) afterRefresh(ctx context.Context, p store.Place, snap *snapshot.Sn
 			return err
 		}
 		for _, kind := range []string{jobAgents, jobScans} { // under the keys of their schedules: one that waits is enough
-			if _, err := a.db.Enqueue(ctx, job.Spec{Kind: kind, Key: kind, MaxAttempts: 1}); err != nil {
+			if _, err := a.db.Enqueue(ctx, job.Spec{Kind: kind, Key: "schedule " + kind, MaxAttempts: 1}); err != nil {
 				return err
 			}
 		}
