@@ -135,7 +135,10 @@ func TestLogsOfEveryForm(t *testing.T) {
 				for _, d := range []string{"a", "b", "c", "sub/d"} {
 					disktest.Run(t, "mkdir", dir+"/"+d)
 					for i := range 40 {
-						put(t, fmt.Sprintf("%s/%s/f%d", dir, d, i), strings.Repeat(fmt.Sprint(d, i, " "), 1+r.IntN(4000)))
+						name := fmt.Sprintf("%s/%s/f%d", dir, d, i)
+						if err := os.WriteFile(name, []byte(strings.Repeat(fmt.Sprint(d, i, " "), 1+r.IntN(4000))), 0o644); err != nil {
+							t.Fatal(err)
+						}
 					}
 				}
 			}, func(dir string) { change(t, r, dir) })

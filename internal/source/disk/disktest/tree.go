@@ -131,7 +131,7 @@ func Fill(t testing.TB, dir string) {
 	must(os.Chown(path("empty"), 70000, 80000))
 	must(os.Chmod(path("dir0"), 0o1777|os.ModeSticky))
 	text := strings.Repeat("the quick brown fox jumps over the lazy dog; ", 20)
-	for _, n := range []int{1, 100, 2000, 4095, 4096, 4097, 131072, 131073, 1 << 20, 5<<20 + 12345} {
+	for _, n := range []int{1, 100, 2000, 4095, 4096, 4097, 131072, 131073, 1 << 20, 2<<20 + 12345} {
 		var b bytes.Buffer
 		for i := 0; b.Len() < n; i++ {
 			fmt.Fprint(&b, i, text[:i%len(text)])
