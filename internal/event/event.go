@@ -56,11 +56,31 @@ func Parse(body []byte) (Envelope, error) {
 	if err := json.Unmarshal(body, &n); err == nil && n.Type == "Notification" && n.Message != nil {
 		body = []byte(*n.Message) // SNS does not nest
 	}
-	var e Envelope
-	if err := json.Unmarshal(body, &e); err != nil {
+	var w struct {
+		plain
+		Time json.RawMessage `json:"time"`
+	}
+	if err := json.Unmarshal(body, &w); err != nil {
 		return Envelope{}, fmt.Errorf("%w: %w", ErrNotEvent, err)
 	}
+	e := Envelope(w.plain)
+	e.Time = timeOf(w.Time)
 	return e, e.check()
+}
+
+type plain Envelope
+
+// timeOf reads a time as EventBridge writes it, RFC 3339, or in seconds since 1970, as forwarders and emulators do; zero if it is neither.
+func timeOf(raw json.RawMessage) time.Time {
+	var at time.Time
+	if json.Unmarshal(raw, &at) == nil {
+		return at
+	}
+	var secs float64
+	if json.Unmarshal(raw, &secs) == nil && secs > 0 && secs < 1e11 {
+		return time.Unix(int64(secs), 0).UTC()
+	}
+	return time.Time{}
 }
 
 func (e *Envelope) check() error {

@@ -86,6 +86,7 @@ func TestTouched(t *testing.T) {
 		"tags_by_id": {ec2("CreateTags", `,"requestParameters":{"resourcesSet":{"items":[{"resourceId":"i-0123456789abcdef0"},{"resourceId":"vol-0123456789abcdef0"}]}}`), []string{
 			at + "instance i-0123456789abcdef0", at + "volume vol-0123456789abcdef0",
 		}},
+		"epoch_time":  {[]byte(strings.Replace(string(ec2("DeleteVolume", "")), `"2026-06-01T12:00:00Z"`, "1780315200.5", 1)), []string{at + "volume"}},
 		"failed":      {ec2("TerminateInstances", `,"errorCode":"Client.UnauthorizedOperation"`), []string{}},
 		"read_only":   {ec2("TerminateInstances", `,"readOnly":true`), []string{}},
 		"describe":    {ec2("DescribeInstances", ""), []string{}},
