@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 // line puts the machines into the pipeline.
 func (a *App) line() *pipeline.Line {
 	return &pipeline.Line{
-		Keep: keeper{a.db}, Judges: judges(), Match: a.match, Assign: a.assign, Selected: a.selected,
+		Keep: keeper{a.db}, Judges: judges(), Match: a.matchOrWait, Assign: a.assign, Selected: a.selected,
 		Progress: a.cfg.Progress, Now: a.now, Log: a.log,
 	}
 }
@@ -41,6 +42,15 @@ func (a *App) match(_ context.Context, inv *inventory.Inventory) (pipeline.Match
 		return pipeline.Matched{}, fmt.Errorf("describe what was found: %w", err)
 	}
 	return pipeline.Matched{Findings: found, NotAssessed: notAssessed(res.NotAssessed), Feeds: res.Feeds, Packages: res.Counts.Packages}, nil
+}
+
+// matchOrWait is match for inventories that are kept: without advisories nothing is assessed yet, and it says so; the first ones judge it again.
+func (a *App) matchOrWait(ctx context.Context, inv *inventory.Inventory) (pipeline.Matched, error) {
+	m, err := a.match(ctx, inv)
+	if errors.Is(err, ErrNoAdvisories) {
+		return pipeline.Matched{Packages: len(inv.Packages), NotAssessed: []string{"no advisories have been imported yet: hinomi feed update"}}, nil
+	}
+	return m, err
 }
 
 // notAssessed says in words what could not be judged.

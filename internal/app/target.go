@@ -261,7 +261,7 @@ func (a *App) readSnapshot(ctx context.Context, id string, o TargetOptions) (*Sc
 	if err != nil {
 		return nil, err
 	}
-	dev, err := ebs.Open(ctx, session.EBS(region), id, ebs.Options{Now: a.now, CacheBytes: readCache})
+	dev, err := ebs.Open(ctx, session.EBS(region), id, ebs.Options{Now: a.now, CacheBytes: snapshotCache})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, session.Classify(err))
 	}

@@ -50,6 +50,7 @@ type Server struct {
 	stop   func()
 	err    error // why it does not run
 
+	one    sync.Mutex   // moto answers in threads and changes its tables while another goes through them: a call at a time
 	fronts atomic.Int64 // how many were put in front of it
 }
 
@@ -233,6 +234,10 @@ func (m *Server) Send(ctx context.Context, account, method, target string, h htt
 	req.Header.Set("X-Moto-Account-Id", account) // moto's own header, read before the access key
 	req.Header.Del("Accept-Encoding")
 	req.Host = host
+	if !waits(h, body) {
+		m.one.Lock()
+		defer m.one.Unlock()
+	}
 	res, err := m.client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("ask moto: %w", err)
@@ -254,6 +259,11 @@ func (m *Server) Send(ctx context.Context, account, method, target string, h htt
 		}
 	}
 	return &wire.Reply{Status: res.StatusCode, Header: head, Body: b}, nil
+}
+
+// waits reports whether a call may wait in moto for something to happen.
+func waits(h http.Header, body []byte) bool {
+	return strings.HasSuffix(h.Get("X-Amz-Target"), ".ReceiveMessage") || bytes.Contains(body, []byte("Action=ReceiveMessage"))
 }
 
 // Form sends one EC2 or Query protocol action to moto directly, past recording, hooks and permissions: for seeds.
@@ -285,7 +295,7 @@ type tail struct {
 	buf []byte
 }
 
-const tailLen = 8 << 10
+const tailLen = 256 << 10
 
 // Write keeps the last bytes of b.
 func (t *tail) Write(b []byte) (int, error) {

@@ -1,0 +1,49 @@
+package app_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hinomi/internal/app"
+	"hinomi/internal/auth"
+	"hinomi/internal/coverage"
+	"hinomi/internal/finding"
+	"hinomi/internal/run"
+	"hinomi/internal/store"
+)
+
+// TestScanBeforeAdvisories scans an instance before any advisories are there: what was read is kept, nothing is called clean, and the first
+// advisories judge it without another look at the disk.
+func TestScanBeforeAdvisories(t *testing.T) {
+	w := newWorld(t)
+	if err := os.Remove(filepath.Join(w.dir, "advisories.db")); err != nil {
+		t.Fatal(err)
+	}
+	a := w.open(t, nil)
+	defer a.Close() //nolint:errcheck // the test ends
+	s, err := a.ScanNow(t.Context(), auth.System(), w.ref)
+	if err != nil || s.State != run.Finished {
+		t.Fatalf("scan: %+v %v", s, err)
+	}
+	rows, _, err := a.Store().Coverage(t.Context(), auth.Everything(), store.CoverageFilter{Scans: []coverage.Scan{coverage.PackageScan}}, "", 10)
+	if err != nil || len(rows) != 1 || rows[0].Reason != coverage.NotFullyAssessed || !strings.Contains(rows[0].Detail, "no advisories have been imported yet") {
+		t.Errorf("coverage: %+v %v", rows, err)
+	}
+	w.ResetCalls()
+	begun := time.Now()
+	if _, err := a.ImportFeeds(t.Context(), auth.System(), filepath.Join(examples, "feeds"), app.FeedOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := a.RejudgeInventories(t.Context(), begun); err != nil || n != 1 {
+		t.Errorf("judged %d inventories again: %v", n, err)
+	}
+	found := all(t, func(from string) ([]finding.Finding, string, error) {
+		return a.Store().Findings(t.Context(), auth.Everything(), store.FindingFilter{Types: []finding.Type{finding.PackageVulnerability}}, from, 1000)
+	})
+	if len(found) == 0 || len(w.Calls()) != 0 {
+		t.Errorf("%d findings after the first advisories, %d calls of AWS", len(found), len(w.Calls()))
+	}
+}
