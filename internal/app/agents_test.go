@@ -44,7 +44,9 @@ func newAgentCloud(t *testing.T) *agentCloud {
 		c.ids = append(c.ids, s.ID)
 	}
 	c.ssm.AddNode(c.account, region, ssmtest.Node{ID: c.ids[0], Ping: "Online", Platform: "Linux", Name: "AlmaLinux", Version: "10.2", LastPing: c.now(), Agent: "3.3.1", Latest: true})
-	c.App.SetSmallTypes(t.Context(), auth.System(), nil) //nolint:errcheck // the next sync shows it
+	if err := c.SetSmallTypes(t.Context(), auth.System(), nil); err != nil {
+		t.Fatal(err)
+	}
 	c.sync(c.con.ID, connector.FinishedSuccess)
 	return c
 }

@@ -25,11 +25,11 @@ func metadata(t *testing.T, account, region, instance string) string {
 		switch {
 		case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token":
 			w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "300")
-			fmt.Fprint(w, "token")
+			_, _ = fmt.Fprint(w, "token")
 		case r.Header.Get("X-Aws-Ec2-Metadata-Token") != "token":
 			w.WriteHeader(http.StatusUnauthorized)
 		case r.URL.Path == "/latest/dynamic/instance-identity/document":
-			fmt.Fprintf(w, `{"accountId": %q, "region": %q, "instanceId": %q}`, account, region, instance)
+			_, _ = fmt.Fprintf(w, `{"accountId": %q, "region": %q, "instanceId": %q}`, account, region, instance)
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}

@@ -124,7 +124,7 @@ func (a *App) EditConnector(ctx context.Context, by auth.Principal, c connector.
 		if err := a.feedView(ctx, &out); err != nil {
 			return err
 		}
-		if before.KeepBaseline && !(out.KeepBaseline && out.Enabled) { // its baselines go
+		if before.KeepBaseline && (!out.KeepBaseline || !out.Enabled) { // its baselines go
 			if _, err := a.db.Enqueue(ctx, job.Spec{Kind: jobSweep, Key: jobSweep, MaxAttempts: 3}); err != nil {
 				return err
 			}

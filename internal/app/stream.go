@@ -161,7 +161,7 @@ func (a *App) receive(ctx context.Context) (wait func()) {
 				if running[q.ID] != nil {
 					continue
 				}
-				inner, stop := context.WithCancel(ctx) //nolint:gosec // kept in running, and ends with ctx
+				inner, stop := context.WithCancel(ctx)
 				running[q.ID] = stop
 				g.Go(func() { a.receiveFrom(inner, q.Queue) })
 			}

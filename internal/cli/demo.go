@@ -187,7 +187,7 @@ func (c *command) showWorst(ctx context.Context, a *app.App) error {
 			if rules[f.Rule.ID]++; rules[f.Rule.ID] == 1 {
 				order = append(order, f)
 			}
-		case finding.EndOfLife:
+		case finding.EndOfLife, finding.ExposedSecret:
 		}
 	}
 	slices.SortStableFunc(packages, func(x, y finding.Finding) int { return cmp.Compare(exploited(y), exploited(x)) })
