@@ -144,6 +144,9 @@ func counted(n int, word string) string {
 func severityTable(counts []store.FindingCount) view {
 	types := []finding.Type{finding.PackageVulnerability, finding.NetworkReachability, finding.Configuration, finding.EndOfLife}
 	v := view{header: []string{"FINDINGS", "PACKAGES", "NETWORK", "CONFIGURATION", "END OF LIFE"}, data: counts, empty: "No findings."}
+	if slices.ContainsFunc(counts, func(k store.FindingCount) bool { return k.Type == finding.ExposedSecret }) { // most installations do not look for them
+		types, v.header = append(types, finding.ExposedSecret), append(v.header, "SECRETS")
+	}
 	for _, s := range finding.Severities() {
 		row, any := []string{string(s)}, false
 		for _, t := range types {
