@@ -126,10 +126,11 @@ func TestDocumentGolden(t *testing.T) {
 
 // TestSecretsAreWriteOnly looks for fields of answers that could hold a secret.
 func TestSecretsAreWriteOnly(t *testing.T) {
+	places := []string{"Finding.exposedSecretDetails", "Inventory.secrets"} // where a secret lies and its fingerprint: never the secret
 	for name, s := range open(t).document().Components.Schemas {
 		for field, v := range s.Properties {
 			low := strings.ToLower(field)
-			if (strings.Contains(low, "secret") || strings.Contains(low, "password")) && v["writeOnly"] != true {
+			if (strings.Contains(low, "secret") || strings.Contains(low, "password")) && v["writeOnly"] != true && !slices.Contains(places, name+"."+field) {
 				t.Errorf("%s.%s is not write-only", name, field)
 			}
 		}
