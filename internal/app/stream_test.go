@@ -86,7 +86,12 @@ func newFlow(t *testing.T) *flow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.bridge.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("hinomi"), EventPattern: aws.String(`{"source":["aws.ec2"]}`)})
+	patterns := event.Patterns()
+	pattern, err := patterns[slices.IndexFunc(patterns, func(p event.Pattern) bool { return p.Name == "EC2" })].JSON("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.bridge.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("hinomi"), EventPattern: aws.String(string(pattern))})
 	if err == nil {
 		_, err = f.bridge.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("hinomi"), Targets: []bridgetypes.Target{{
 			Id: aws.String("hinomi"), Arn: aws.String("arn:aws:sqs:eu-west-1:" + f.account + ":hinomi"), InputTransformer: wholeEvent(),

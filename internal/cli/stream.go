@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hinomi/internal/app"
+	"hinomi/internal/source/aws/policy"
 	"hinomi/internal/store"
 )
 
@@ -20,8 +21,51 @@ An event only names what to read again: what is kept is what AWS answers. The sy
 		Example: `  hinomi stream add https://sqs.eu-west-1.amazonaws.com/111122223333/hinomi --connector production
   hinomi stream list`,
 	}
-	top.AddCommand(c.streamAdd(), c.streamList(), c.streamRemove())
+	top.AddCommand(c.streamAdd(), c.streamList(), c.streamRemove(), c.streamTemplate())
 	return top
+}
+
+// streamTemplate needs no installation: the queue is made before there may be one.
+func (c *command) streamTemplate() *cobra.Command {
+	var format, arn string
+	var queue, rules bool
+	var from policy.EventQueue
+	cmd := &cobra.Command{
+		Use: "template --queue|--rules", Short: "CloudFormation or Terraform for the queue, and for each account's rules", Args: cobra.NoArgs,
+		Long: `--queue is for the one account and region where hinomi takes events: a queue with its dead-letter queue, an event bus before it, who may send, and the
+policy for hinomi's own role. --rules is for every account and region that is to be told of, as a stack, a StackSet or a module: the rules of
+EventBridge and the role by which they send to that bus.`,
+		Example: `  hinomi stream template --queue --organization o-a1b2c3d4e5 > queue.yaml
+  hinomi stream template --rules --queue-arn arn:aws:sqs:eu-west-1:111122223333:hinomi > rules.yaml`,
+	}
+	f := cmd.Flags()
+	f.StringVar(&format, "format", "cloudformation", "cloudformation or terraform")
+	f.BoolVar(&queue, "queue", false, "the queue")
+	f.BoolVar(&rules, "rules", false, "the rules of one account and region")
+	f.StringVar(&arn, "queue-arn", "", "of --rules: the queue that --queue made")
+	f.StringVar(&from.Organization, "organization", "", "of --queue: the organisation whose accounts may send, o-…")
+	f.StringSliceVar(&from.Accounts, "accounts", nil, "of --queue: the accounts that may send; without both, the queue's own alone")
+	cmd.MarkFlagsOneRequired("queue", "rules")
+	for _, pair := range [][]string{{"queue", "rules"}, {"queue", "queue-arn"}, {"rules", "organization"}, {"rules", "accounts"}} {
+		cmd.MarkFlagsMutuallyExclusive(pair...)
+	}
+	cmd.RunE = func(*cobra.Command, []string) error {
+		render := map[string]func() ([]byte, error){"cloudformation": from.CloudFormation, "terraform": from.Terraform}
+		if rules {
+			r := policy.EventRules{QueueARN: arn}
+			render = map[string]func() ([]byte, error){"cloudformation": r.CloudFormation, "terraform": r.Terraform}
+		}
+		if render[format] == nil {
+			return usageError("--format %q is none of cloudformation, terraform", format)
+		}
+		out, err := render[format]()
+		if err != nil {
+			return hinted(err, "see hinomi stream template --help")
+		}
+		_, err = c.out.Write(out)
+		return err
+	}
+	return cmd
 }
 
 func (c *command) streamAdd() *cobra.Command {

@@ -29,9 +29,9 @@ func Touched(e Envelope) []Touch {
 	var kinds []asset.Kind
 	ids := map[asset.Kind][]string{}
 	switch e.DetailType {
-	case "AWS API Call via CloudTrail", "AWS Service Event via CloudTrail":
+	case trailCall, trailEvent:
 		kinds = trail(e, ids)
-	case "Config Configuration Item Change":
+	case configChange:
 		kinds = item(&e, ids)
 	default:
 		kinds = notices[e.Source+"/"+e.DetailType]
@@ -121,7 +121,13 @@ func item(e *Envelope, ids map[asset.Kind][]string) []asset.Kind {
 	return kinds
 }
 
-const instanceState = "EC2 Instance State-change Notification"
+// Detail-types of EventBridge that Touched looks into.
+const (
+	trailCall     = "AWS API Call via CloudTrail"
+	trailEvent    = "AWS Service Event via CloudTrail"
+	configChange  = "Config Configuration Item Change"
+	instanceState = "EC2 Instance State-change Notification"
+)
 
 // stateKinds returns what a change of an instance's state changes: a start gives public addresses, a launch makes interfaces and volumes, and
 // an end takes them (EC2 User Guide, "Amazon EC2 instance state changes").
