@@ -46,7 +46,7 @@ func parseAPK(f *host.File, out *Output) error {
 	os := out.OS()
 	eco, _ := os.Ecosystem()
 	fresh := inventory.Package{Ecosystem: eco, Location: host.Path(f.Name)}
-	p, folder, any := fresh, []byte(nil), false
+	p, folder, any, own := fresh, []byte(nil), false, out.run.owned.claims()
 	end := func() {
 		switch {
 		case any && (p.Name == "" || p.Version == ""):
@@ -80,10 +80,13 @@ func parseAPK(f *host.File, out *Output) error {
 				folder = append(folder, '/')
 			}
 		case 'R':
-			out.run.owned.claim(folder, value, p.Name)
+			if len(p.Name) > 0 {
+				own.claim(folder, value, out.run.owned.owner(p.Name))
+			}
 		}
 		return nil
 	})
 	end()
+	out.run.owned.add(own)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/package-url/packageurl-go"
 
@@ -217,11 +218,9 @@ func (p *dpkgPackage) asPackage(os inventory.OS) inventory.Package {
 	return out
 }
 
-// owners reads which files each package has put on the disk (info/*.list), if anything found on the walk may be one of them.
+// owners reads which files each package of the distribution has put on the disk (info/*.list). The lists are many and small: several are read
+// at once, since on a disk far away each may wait for a block.
 func (db *dpkgDB) owners(h *host.Host, out *Output) {
-	if out.run.owned.empty() {
-		return
-	}
 	dir, entries, err := h.ReadDir(path.Join(dpkgDir, "info"))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -235,30 +234,48 @@ func (db *dpkgDB) owners(h *host.Host, out *Output) {
 			distribution[p.name] = true
 		}
 	}
+	type list struct {
+		name  string
+		owner uint32
+	}
+	lists := make(chan list)
+	var mu sync.Mutex
+	var readers sync.WaitGroup
+	for range out.run.opts.Workers {
+		readers.Go(func() {
+			own := out.run.owned.claims()
+			for l := range lists {
+				out.run.guard(out.id, host.Path(l.name), func() error { return own.list(h, l.name, l.owner) })
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			out.run.owned.add(own)
+		})
+	}
 	for _, e := range entries {
 		base, ok := strings.CutSuffix(e.Name(), ".list")
-		if !ok {
-			continue
-		}
 		name, _, _ := strings.Cut(base, ":") // libc6:amd64.list
-		if !distribution[name] {
-			continue
-		}
-		list := path.Join(dir, e.Name())
-		f, err := h.Open(list)
-		if err != nil {
-			out.Gap(list, err.Error())
-			continue
-		}
-		err = f.Lines(f.Limit(), func(line []byte, _ bool) error {
-			out.run.owned.claim(line, nil, name)
-			return nil
-		})
-		f.Close()
-		if err != nil {
-			out.Gap(list, err.Error())
+		if ok && distribution[name] && e.Type().IsRegular() {
+			lists <- list{path.Join(dir, e.Name()), out.run.owned.owner(name)}
 		}
 	}
+	close(lists)
+	readers.Wait()
+}
+
+// list claims the files of one list, a path a line.
+func (c *claims) list(h *host.Host, name string, owner uint32) error {
+	f, err := h.OpenExact(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Lines(f.Limit(), func(line []byte, cut bool) error {
+		if !cut {
+			c.claim(line, nil, owner)
+		}
+		return nil
+	})
 }
 
 // debianMaintainer says whether a package is the distribution's own work, by the domain of its maintainer's address. It is false for a package

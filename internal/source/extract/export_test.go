@@ -8,7 +8,7 @@ func Dispatch() func(dir, base string, d fs.DirEntry) string {
 	e := &Entry{}
 	return func(dir, base string, d fs.DirEntry) string {
 		*e = Entry{Dir: dir, Base: base, entry: d}
-		if found := x.of(e); found != nil {
+		if found, _ := x.of(e, func() bool { return false }); found != nil {
 			return found.ID
 		}
 		return ""

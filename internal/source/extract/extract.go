@@ -40,6 +40,7 @@ type Options struct {
 	SkipLockFiles bool              // each lock file that is met becomes a gap; by default they are read
 	Secrets       bool              // look for private keys and tokens too
 	SecretSalt    []byte            // of this installation: makes the fingerprints of tokens its own; nil: tokens have none
+	Owned         bool              // read the software that the distribution's own packages brought too, and say whose it is; by default it is not opened
 	RunningKernel string            // uname -r of a live host; "": concluded from the boot configuration
 }
 
@@ -68,13 +69,9 @@ func Extract(ctx context.Context, fsys fs.FS, opts Options) (*inventory.Inventor
 			return nil, Stats{}, fmt.Errorf("exclude %q: %w", pattern, err)
 		}
 	}
-	r := &run{opts: opts, host: host.New(fsys, opts.MaxFileBytes), log: opts.Logger, jars: jar.NewReader(opts.MaxFileBytes), found: map[string]int{}}
+	r := &run{opts: opts, host: host.New(fsys, opts.MaxFileBytes), log: opts.Logger, owned: newOwnership(), jars: jar.NewReader(opts.MaxFileBytes), found: map[string]int{}}
 	r.inv = &inventory.Inventory{Method: opts.Method, Source: opts.Source, ReadAt: start}
 	r.guard("os", "/etc/os-release", func() error { r.inv.OS = readOS(r.host, r); return nil })
-	if err := r.walk(ctx); err != nil {
-		return nil, r.stats(start), err
-	}
-	r.owned = newOwnership(r.inv.Packages)
 	for _, x := range r.extractors() {
 		if x.System == nil {
 			continue
@@ -85,6 +82,10 @@ func Extract(ctx context.Context, fsys fs.FS, opts Options) (*inventory.Inventor
 		out := &Output{run: r, id: x.ID}
 		r.guard(x.ID, "/", func() error { return x.System(ctx, r.host, out) })
 		r.merge(out)
+	}
+	r.owned.complete()
+	if err := r.walk(ctx); err != nil {
+		return nil, r.stats(start), err
 	}
 	r.finish()
 	return r.inv, r.stats(start), nil
@@ -139,7 +140,9 @@ func (r *run) extractors() []Extractor {
 	list := extractors()
 	if r.opts.Secrets {
 		for _, x := range secret.Extractors(r.opts.SecretSalt, insidePackage, r.secret) {
-			list = append([]Extractor{ofFile(x)}, list...)
+			of := ofFile(x)
+			of.Any = true // a key in a file of the distribution is no less a key
+			list = append([]Extractor{of}, list...)
 		}
 	}
 	return list

@@ -29,7 +29,9 @@ type Extractor struct {
 	Read func(ctx context.Context, f *host.File, out *Output) error
 	// Lock says that the file names what a project depends on; whether that is installed, it does not say.
 	Lock bool
-	// System reads known places after the walk, so that it can tell which of the packages found there it owns.
+	// Any says that whose the file is does not matter; others pass over what the distribution's own packages brought.
+	Any bool
+	// System reads known places before the walk, so that it can tell which of the files met there it owns.
 	System func(ctx context.Context, h *host.Host, out *Output) error
 }
 
@@ -155,16 +157,22 @@ func newIndex(list []Extractor) *index {
 	return x
 }
 
-// of returns the first extractor that wants a file; nil if none does.
-func (x *index) of(e *Entry) *Extractor {
-	for _, list := range [...][]*Extractor{x.bases[e.Base], x.exts[e.Ext()], x.rest} {
+// of returns the first extractor that wants a file; nil if none does. Of an owned file only those that take any are asked, before an inode is
+// read for it; passed says that another wanted it by its name.
+func (x *index) of(e *Entry, owned func() bool) (found *Extractor, passed bool) {
+	for i, list := range [...][]*Extractor{x.bases[e.Base], x.exts[e.Ext()], x.rest} {
+		named := i < 2
 		for _, candidate := range list {
+			if !candidate.Any && owned() {
+				passed = passed || named && (candidate.Wants == nil || candidate.Wants(e))
+				continue
+			}
 			if candidate.Wants == nil || candidate.Wants(e) {
-				return candidate
+				return candidate, false
 			}
 		}
 	}
-	return nil
+	return nil, passed
 }
 
 // Output is what one extractor found in one file or system.

@@ -13,6 +13,9 @@ import (
 func (r *run) finish() {
 	inv := r.inv
 	r.owned.apply(inv.Packages)
+	if r.owned.passed > 0 {
+		r.note(r.owned.note())
+	}
 	r.unidentified()
 	if len(r.opts.Roots) > 0 {
 		inv.Covered = append(append(inv.Covered, r.databases...), bundle.Places()...)

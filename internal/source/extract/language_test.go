@@ -174,7 +174,7 @@ func TestAlpine(t *testing.T) {
 			"etc/os-release": "ID=alpine\nVERSION_ID=3.18\n", "lib/apk/db/installed": "P:py3-x\nV:1\nF:usr\nF:usr/lib/x.dist-info\nR:METADATA\n",
 			"usr/lib/x.dist-info/METADATA": "Name: x\nVersion: 1\n", "usr/lib/y.dist-info/METADATA": "Name: y\nVersion: 1\n",
 		})
-		inv := run(t, fsys, extract.Options{})
+		inv := run(t, fsys, extract.Options{Owned: true})
 		if inv.Packages[1].OwnedBy != "py3-x" || inv.Packages[2].OwnedBy != "" {
 			t.Errorf("got %+v", inv.Packages)
 		}

@@ -1,60 +1,125 @@
 package extract
 
 import (
-	"bytes"
+	"cmp"
+	"fmt"
+	"hash/maphash"
+	"slices"
 	"strings"
 
 	"hinomi/internal/inventory"
 )
 
-// ownership tells which packages found on the walk lie in files that the distribution put there, and so patches.
+// maxOwned bounds the files that packages are known to own: beyond that files are read as if nobody owned them. A large host has some 500,000.
+const maxOwned = 4 << 20
+
+// ownership tells which files the distribution put on the disk, and so patches. It is known before the walk, so that these files need not be
+// opened: of a disk far away they are most of what would be fetched.
+//
+// Paths are kept as 64-bit hashes under a seed of this process: nobody can make a file that is taken for another's, and among a million paths
+// two that meet by chance are less likely than a bit that falls over in memory.
 type ownership struct {
-	byPath map[string][]int // path of a language package → its indexes
-	bases  map[string]struct{}
-	owner  map[int]string
+	seed   maphash.Seed
+	files  []ownedFile // sorted by path once it is complete
+	owners []string
+	passed int64 // files that were not opened
 	buf    []byte
 }
 
-func newOwnership(found []inventory.Package) *ownership {
-	o := &ownership{byPath: map[string][]int{}, bases: map[string]struct{}{}, owner: map[int]string{}}
-	for i := range found {
-		key := usrMerged(strings.TrimPrefix(found[i].Location, "/"))
-		o.byPath[key] = append(o.byPath[key], i)
-		o.bases[key[strings.LastIndexByte(key, '/')+1:]] = struct{}{}
-	}
-	return o
+type ownedFile struct {
+	path  uint64
+	owner uint32
 }
 
-func (o *ownership) empty() bool { return len(o.byPath) == 0 }
+// claims are the files of some packages, gathered by one goroutine.
+type claims struct {
+	seed  maphash.Seed
+	files []ownedFile
+	buf   []byte
+}
+
+func newOwnership() *ownership { return &ownership{seed: maphash.MakeSeed()} }
+
+// owner numbers a package that is about to claim files.
+func (o *ownership) owner(name string) uint32 {
+	if n := len(o.owners); n == 0 || o.owners[n-1] != name {
+		o.owners = append(o.owners, name)
+	}
+	return uint32(len(o.owners) - 1) //nolint:gosec // at most maxPackages
+}
+
+func (o *ownership) claims() *claims { return &claims{seed: o.seed} }
 
 // claim says that owner has the file dir + base. Either may hold the whole path.
-func (o *ownership) claim(dir, base []byte, owner string) {
-	last := base
-	if len(base) == 0 {
-		last = dir
-	}
-	if _, ok := o.bases[string(last[bytes.LastIndexByte(last, '/')+1:])]; !ok {
+func (c *claims) claim(dir, base []byte, owner uint32) {
+	if len(c.files) >= maxOwned {
 		return
 	}
-	o.buf = append(append(o.buf[:0], dir...), base...)
-	for _, i := range o.byPath[usrMerged(strings.TrimPrefix(string(o.buf), "/"))] {
-		o.owner[i] = owner
-	}
+	c.buf = append(append(c.buf[:0], dir...), base...)
+	c.files = append(c.files, ownedFile{sumPath(c.seed, c.buf), owner})
 }
 
-// apply writes the owners into the packages that were found first.
+// add takes what one goroutine gathered. It is called by one goroutine.
+func (o *ownership) add(c *claims) {
+	o.files = append(o.files, c.files[:min(len(c.files), maxOwned-len(o.files))]...)
+}
+
+// complete ends the gathering.
+func (o *ownership) complete() {
+	slices.SortFunc(o.files, func(a, b ownedFile) int { return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.owner, b.owner)) })
+	o.files = slices.CompactFunc(o.files, func(a, b ownedFile) bool { return a.path == b.path })
+}
+
+// of returns the package that owns a file. It is called by one goroutine at a time.
+func (o *ownership) of(dir, base string) (string, bool) {
+	if len(o.files) == 0 {
+		return "", false
+	}
+	o.buf = append(o.buf[:0], dir...)
+	if dir != "" {
+		o.buf = append(o.buf, '/')
+	}
+	o.buf = append(o.buf, base...)
+	i, ok := slices.BinarySearchFunc(o.files, sumPath(o.seed, o.buf), func(f ownedFile, sum uint64) int { return cmp.Compare(f.path, sum) })
+	if !ok {
+		return "", false
+	}
+	return o.owners[o.files[i].owner], true
+}
+
+// apply writes the owners into the packages that were found on the walk.
 func (o *ownership) apply(found []inventory.Package) {
-	for i, owner := range o.owner {
-		found[i].OwnedBy = owner
+	for i := range found {
+		if !systemExtractor(found[i].FoundBy) {
+			found[i].OwnedBy, _ = o.of("", strings.TrimPrefix(found[i].Location, "/"))
+		}
 	}
 }
 
-// usrMerged writes a path as a system with a merged /usr has it (systemd, "The Case for the /usr Merge"): package lists still say /lib.
-func usrMerged(name string) string {
-	top, _, _ := strings.Cut(name, "/")
-	switch top {
-	case "bin", "sbin", "lib", "lib32", "lib64", "libx32":
-		return "usr/" + name
+// note says what was not opened, and why that hides nothing.
+func (o *ownership) note() string {
+	return fmt.Sprintf("%d files of software belong to packages of the distribution and were not opened: the distribution patches them, and its packages are judged", o.passed)
+}
+
+// sumPath hashes a path without a slash before it, as a system with a merged /usr has it (systemd, "The Case for the /usr Merge"): package
+// lists still say /lib.
+func sumPath(seed maphash.Seed, name []byte) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for len(name) > 0 && name[0] == '/' {
+		name = name[1:]
 	}
-	return name
+	top := name
+	for i, b := range name {
+		if b == '/' {
+			top = name[:i]
+			break
+		}
+	}
+	switch string(top) {
+	case "bin", "sbin", "lib", "lib32", "lib64", "libx32":
+		_, _ = h.WriteString("usr/") // never fails
+	}
+	_, _ = h.Write(name)
+	return h.Sum64()
 }

@@ -73,13 +73,14 @@ func readRPM(ctx context.Context, h *host.Host, name string, from origin.Origins
 	for _, n := range db.Notes {
 		out.Note(host.Path(name) + ": " + n)
 	}
-	problems := 0
+	problems, own := 0, out.run.owned.claims()
+	defer func() { out.run.owned.add(own) }()
 	for blob, err := range db.Headers() {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err == nil {
-			err = rpmHeader(blob, name, from, out)
+			err = rpmHeader(blob, name, from, own, out)
 		}
 		if err != nil {
 			if problems++; problems <= 20 {
@@ -93,7 +94,7 @@ func readRPM(ctx context.Context, h *host.Host, name string, from origin.Origins
 	return nil
 }
 
-func rpmHeader(blob []byte, name string, from origin.Origins, out *Output) error {
+func rpmHeader(blob []byte, name string, from origin.Origins, own *claims, out *Output) error {
 	h, err := rpmdb.ParseHeader(blob)
 	if err != nil {
 		return err
@@ -118,10 +119,11 @@ func rpmHeader(blob []byte, name string, from origin.Origins, out *Output) error
 		}
 	}
 	out.Add(p)
-	if out.run.owned.empty() || !rpmVendor(os, h.Vendor) {
+	if !rpmVendor(os, h.Vendor) {
 		return nil
 	}
-	if err := h.Files(func(dir, base []byte) { out.run.owned.claim(dir, base, h.Name) }); err != nil {
+	owner := out.run.owned.owner(h.Name)
+	if err := h.Files(func(dir, base []byte) { own.claim(dir, base, owner) }); err != nil {
 		return fmt.Errorf("files of %s: %w", h.Name, err)
 	}
 	return nil

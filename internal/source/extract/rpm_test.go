@@ -207,7 +207,7 @@ func TestRealRPMRoot(t *testing.T) {
 	}
 	write(t, root, "etc/os-release", "ID=\"almalinux\"\nVERSION_ID=\"9.4\"\n")
 	rpm("rpm", append([]string{"--root", root, "--dbpath", "/var/lib/rpm", "--nodeps", "-i"}, packages...)...)
-	inv := run(t, os.DirFS(root), extract.Options{})
+	inv := run(t, os.DirFS(root), extract.Options{Owned: true})
 	var own []inventory.Package
 	inv.Packages = slices.DeleteFunc(inv.Packages, func(p inventory.Package) bool {
 		if p.FoundBy == "rpm" {

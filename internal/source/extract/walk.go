@@ -215,7 +215,11 @@ func (w *walker) entries(ctx context.Context, dir string, entries []fs.DirEntry,
 func (w *walker) file(dir string, d fs.DirEntry) {
 	w.ready = Entry{Dir: dir, Base: d.Name(), entry: d}
 	e := &w.ready
-	if x := w.index.of(e); x != nil {
+	x, passed := w.index.of(e, w.isOwned)
+	if passed {
+		w.owned.passed++
+	}
+	if x != nil {
 		name := e.Path()
 		switch {
 		case w.excluded(name):
@@ -229,6 +233,15 @@ func (w *walker) file(dir string, d fs.DirEntry) {
 	if e.err != nil && !errors.Is(e.err, fs.ErrNotExist) {
 		w.gap(host.Path(e.Path()), "", e.err.Error())
 	}
+}
+
+// isOwned says whether the distribution brought the file that is looked at.
+func (w *walker) isOwned() bool {
+	if w.opts.Owned {
+		return false
+	}
+	_, ok := w.owned.of(w.ready.Dir, w.ready.Base)
+	return ok
 }
 
 func (w *walker) excluded(name string) bool {
