@@ -36,6 +36,11 @@ type Severity struct {
 }
 
 // Affected is one package of one release that the advisory is about.
+//
+// Systems that are one product with a version of its own stand among the packages: ecosystem "Windows", release and package both
+// Microsoft's name of the product ("Windows Server 2019"), ranges of full builds ("10.0.17763.5329") and the update in KB; ecosystem
+// "macOS", release the major line ("14", "10.15"), package "macOS", ranges of ProductVersion. Bottlerocket's errata name a package, and
+// the version is the image's.
 type Affected struct {
 	Ecosystem string     `json:"ecosystem"`         // OSV's base word: "AlmaLinux", "Go"
 	Release   string     `json:"release,omitempty"` // what stands after the colon: "9", "12", "22.04:Pro"…
@@ -49,6 +54,10 @@ type Affected struct {
 	Repo      string     `json:"repo,omitempty"`    // repository or extras topic whose enablement it needs
 	Symbols   []string   `json:"symbols,omitempty"` // affected packages inside a module (Go imports)
 	Severity  []Severity `json:"severity,omitempty"`
+
+	KB            string        `json:"kb,omitempty"`            // Windows: the update that mends it, "KB5034127"
+	Supersedes    []string      `json:"supersedes,omitempty"`    // Windows: the updates that KB replaces
+	Justification Justification `json:"justification,omitempty"` // why the publisher says StateNotAffected
 }
 
 // State says what the publisher says of the package, where it says more than a range.

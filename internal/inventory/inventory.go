@@ -95,6 +95,18 @@ type Kernel struct {
 	Release   string   `json:"release"`             // uname -r form
 	Running   bool     `json:"running,omitempty"`   // true: seen running; false: concluded from the boot configuration
 	Installed []string `json:"installed,omitempty"` // every kernel on the disk, sorted, uname -r form
+	// LivePatches are the live patches that were seen on the running system; nil if nobody looked, as on a disk.
+	LivePatches []LivePatch `json:"livePatches,omitempty"`
+}
+
+// LivePatch is one patch of the running kernel, as the kernel (/sys/kernel/livepatch, Documentation/ABI/testing/sysfs-kernel-livepatch) or
+// Canonical's client tells.
+type LivePatch struct {
+	Name    string   `json:"name"`              // of the module, or of Canonical's patch
+	Enabled bool     `json:"enabled"`           // loaded, enabled and not in transition
+	Package string   `json:"package,omitempty"` // the package that owns the module: kernel-livepatch-6.1.61-85.141, kpatch-patch-5_14_0-362_8_1
+	Version string   `json:"version,omitempty"` // of that package
+	CVEs    []string `json:"cves,omitempty"`    // what the patch's own client says it mends (canonical-livepatch status)
 }
 
 // Repo is one enabled package repository.
