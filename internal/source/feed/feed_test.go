@@ -16,50 +16,17 @@ import (
 
 	"hinomi/internal/advisory"
 	"hinomi/internal/source/feed"
+	"hinomi/internal/source/feed/feedtest"
 )
 
 // sink keeps what a feed hands on.
-type sink struct {
-	advisories []*advisory.Advisory
-	cves       map[string]advisory.CVE
-	lifecycles []advisory.Lifecycle
-	feeds      []advisory.Feed
-}
+type sink = feedtest.Sink
 
-func (s *sink) Advisory(a *advisory.Advisory) error {
-	c := *a
-	s.advisories = append(s.advisories, &c)
-	return nil
-}
-
-func (s *sink) CVE(c *advisory.CVE) error {
-	if s.cves == nil {
-		s.cves = map[string]advisory.CVE{}
-	}
-	s.cves[c.ID] = *c
-	return nil
-}
-
-func (s *sink) Lifecycle(l advisory.Lifecycle) error {
-	s.lifecycles = append(s.lifecycles, l)
-	return nil
-}
-func (s *sink) Feed(f advisory.Feed) error { s.feeds = append(s.feeds, f); return nil }
-
-func (s *sink) named(t *testing.T, id string) *advisory.Advisory {
-	t.Helper()
-	for _, a := range s.advisories {
-		if a.ID == id {
-			return a
-		}
-	}
-	t.Fatalf("no advisory %s", id)
-	return nil
-}
-
+// testdata returns a real document of a kind: "osv/GO-2024-2963.json".
 func testdata(tb testing.TB, name string) []byte {
 	tb.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", filepath.FromSlash(name)))
+	kind, rest, _ := strings.Cut(name, "/")
+	b, err := os.ReadFile(filepath.Join(kind, "testdata", filepath.FromSlash(rest)))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -126,7 +93,7 @@ func TestImportFolder(t *testing.T) {
 		"osv/Maven/all.zip":                                   zipOf(t, "osv/GHSA-rhrv-645h-fjfh.json"),
 		"kev/known_exploited_vulnerabilities.json":            testdata(t, "kev/known_exploited_vulnerabilities.json"),
 		"epss/epss_scores-2023-03-07.csv.gz":                  testdata(t, "epss/epss_scores-2023-03-07.csv.gz"),
-		"eol/products.json":                                   testdata(t, "eol/full.json"),
+		"eol/products.json":                                   testdata(t, "endoflife/full.json"),
 		"updateinfo/Amazon Linux/2023/core/updateinfo.xml.gz": testdata(t, "updateinfo/updateinfo_2023.xml.gz"),
 		"native/other.zip":                                    []byte("no feed of ours"),
 	})
@@ -162,7 +129,7 @@ func TestImportFolder(t *testing.T) {
 	}
 	// One id in two documents of one feed: both arrive.
 	n := 0
-	for _, a := range s.advisories {
+	for _, a := range s.Advisories {
 		if a.ID == "ALSA-2026:0932" {
 			n++
 		}
@@ -171,7 +138,7 @@ func TestImportFolder(t *testing.T) {
 		t.Errorf("got %d documents ALSA-2026:0932, want 2", n)
 	}
 	// What a Maven archive says of other ecosystems is left to their own archives.
-	for _, f := range s.named(t, "GHSA-rhrv-645h-fjfh").Affected {
+	for _, f := range s.Named(t, "GHSA-rhrv-645h-fjfh").Affected {
 		if f.Ecosystem != "Maven" {
 			t.Errorf("kept %+v", f)
 		}
@@ -243,8 +210,8 @@ func TestImportRefuses(t *testing.T) {
 					t.Errorf("error %q does not say %q", err, w)
 				}
 			}
-			if err != nil && len(s.feeds) != 0 {
-				t.Errorf("feeds were recorded as loaded: %+v", s.feeds)
+			if err != nil && len(s.Feeds) != 0 {
+				t.Errorf("feeds were recorded as loaded: %+v", s.Feeds)
 			}
 		})
 	}
@@ -307,8 +274,8 @@ func TestOneBadDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, rep := mustImport(t, folder(t, map[string][]byte{"osv/Go/all.zip": buf.Bytes()}))
-	if len(s.advisories) != 149 || len(rep.Problems) != 1 || rep.Problems[0].Document != "GO-h.json" || rep.Feeds[0].Complete {
-		t.Errorf("%d documents, problems %+v, feed %+v", len(s.advisories), rep.Problems, rep.Feeds[0])
+	if len(s.Advisories) != 149 || len(rep.Problems) != 1 || rep.Problems[0].Document != "GO-h.json" || rep.Feeds[0].Complete {
+		t.Errorf("%d documents, problems %+v, feed %+v", len(s.Advisories), rep.Problems, rep.Feeds[0])
 	}
 }
 

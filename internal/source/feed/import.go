@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/source/feed/form"
 )
 
 // Options are what a caller decides about an import.
@@ -48,13 +48,6 @@ type Report struct {
 type Unread struct {
 	File   string
 	Reason string
-}
-
-// Problem is one document inside a feed that could not be understood. Its feed counts as incomplete.
-type Problem struct {
-	File     string
-	Document string
-	Reason   string
 }
 
 // Import reads every feed in dir into sink, after comparing each file with the manifest. It stops at the first file that is damaged
@@ -195,45 +188,41 @@ func ImportBytes(ctx context.Context, file string, b []byte, sink Sink, o Option
 }
 
 // readFile reads one verified file.
-func readFile(ctx context.Context, kind Feed, e Entry, at io.ReaderAt, size int64, sink Sink, o Options, prog *Progress) (advisory.Feed, []Problem, error) {
+func readFile(ctx context.Context, kind form.Feed, e Entry, at io.ReaderAt, size int64, sink Sink, o Options, prog *Progress) (advisory.Feed, []Problem, error) {
 	base := prog.BytesDone
-	in := newDocument(e.File, kind.name(e.File), at, size, sink)
-	in.limits = o.Limits.withDefaults()
-	in.progress = func(done int64, rows int) {
+	tell := func(done int64, rows int) {
 		if o.Progress != nil {
 			p := *prog
 			p.BytesDone, p.Rows = base+min(done, e.Bytes), prog.Rows+rows
 			o.Progress(p)
 		}
 	}
-	if err := kind.read(ctx, in); err != nil {
+	in, err := form.Read(ctx, kind, form.Source{File: e.File, At: at, Size: size, Sink: sink, Limits: o.Limits, Progress: tell})
+	if err != nil {
 		return advisory.Feed{}, nil, err
 	}
-	if err := in.tooManyProblems(); err != nil {
-		return advisory.Feed{}, nil, err
-	}
-	prog.BytesDone, prog.Rows = base+e.Bytes, prog.Rows+in.rows
-	in.progress(e.Bytes, 0)
-	return describe(e, in, o.Now), in.problems, nil
+	prog.BytesDone, prog.Rows = base+e.Bytes, prog.Rows+in.Rows
+	tell(e.Bytes, 0)
+	return describe(kind.Name(e.File), e, in, o.Now), in.Problems, nil
 }
 
 // describe makes the record of a loaded feed.
-func describe(e Entry, in *Document, now time.Time) advisory.Feed {
-	complete := (e.Complete == nil || *e.Complete) && len(in.problems) == 0
-	published := in.newest
-	if d := dateOf(e.Newest); published.IsZero() || in.dated.IsZero() && d.After(published) {
+func describe(name string, e Entry, in form.Learnt, now time.Time) advisory.Feed {
+	complete := (e.Complete == nil || *e.Complete) && len(in.Problems) == 0
+	published := in.Newest
+	if d := form.Date(e.Newest); published.IsZero() || in.Dated.IsZero() && d.After(published) {
 		published = d
 	}
-	if !in.dated.IsZero() {
-		published = in.dated
+	if !in.Dated.IsZero() {
+		published = in.Dated
 	}
 	asOf := e.asOf(now)
 	if asOf.IsZero() {
 		asOf = earlier(published, now)
 	}
 	return advisory.Feed{
-		Name: in.Feed, Rows: in.rows, SHA256: e.SHA256, LoadedAt: now, Published: earlier(published, now), AsOf: asOf, Complete: complete,
-		Licence: e.Licence, Origin: cmp.Or(e.URL, e.Origin), ETag: e.ETag, Ecosystems: slices.Sorted(maps.Keys(in.speaksFor)),
+		Name: name, Rows: in.Rows, SHA256: e.SHA256, LoadedAt: now, Published: earlier(published, now), AsOf: asOf, Complete: complete,
+		Licence: e.Licence, Origin: cmp.Or(e.URL, e.Origin), ETag: e.ETag, Ecosystems: in.Ecosystems,
 	}
 }
 

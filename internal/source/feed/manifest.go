@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"hinomi/internal/source/feed/form"
 )
 
 // ManifestName is the file that lists a folder's feeds with their checksums.
@@ -28,11 +30,11 @@ var (
 	// ErrUnlisted says that a folder holds a feed that its manifest does not list.
 	ErrUnlisted = errors.New("file is not in the manifest")
 	// ErrLimit says that a file is larger, once unpacked, than a feed can be.
-	ErrLimit = errors.New("limit exceeded")
+	ErrLimit = form.ErrLimit
 	// ErrShrunk says that a feed lost more than a fifth of its rows since the last import.
 	ErrShrunk = errors.New("feed shrank by more than a fifth")
 	// ErrFormat says that a file is not in its publisher's format.
-	ErrFormat = errors.New("not in the publisher's format")
+	ErrFormat = form.ErrFormat
 )
 
 // Manifest lists the files of a folder.
@@ -180,7 +182,7 @@ func (e Entry) asOf(now time.Time) time.Time {
 	}
 	var out time.Time
 	for _, s := range []string{e.CommitDate, e.Newest} {
-		if t := dateOf(s); t.After(out) {
+		if t := form.Date(s); t.After(out) {
 			out = t
 		}
 	}
@@ -192,17 +194,4 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// dateOf reads a date as manifests and feeds write it: RFC 3339 or its first ten characters. Anything else is the zero time, as is
-// the year 1 that some repositories write for "not said".
-func dateOf(s string) time.Time {
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil && len(s) >= 10 {
-		t, err = time.Parse(time.DateOnly, s[:10])
-	}
-	if err != nil || t.Year() <= 1 {
-		return time.Time{}
-	}
-	return t.UTC()
 }

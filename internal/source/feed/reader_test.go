@@ -2,9 +2,7 @@ package feed_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,11 +14,15 @@ import (
 
 	"hinomi/internal/advisory"
 	"hinomi/internal/source/feed"
+	"hinomi/internal/source/feed/cve"
+	"hinomi/internal/source/feed/endoflife"
+	"hinomi/internal/source/feed/feedtest"
+	"hinomi/internal/source/feed/osv"
 )
 
 func parse(t *testing.T, name string) *advisory.Advisory {
 	t.Helper()
-	a, err := feed.ParseOSV(testdata(t, "osv/"+name+".json"), "osv/x")
+	a, err := osv.Parse(testdata(t, "osv/"+name+".json"), "osv/x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +121,7 @@ func TestOSVDocuments(t *testing.T) {
 		}
 	})
 	for _, bad := range []string{"", "null", "[]", `{"id":""}`, `{"id":1}`, "{"} {
-		if _, err := feed.ParseOSV([]byte(bad), "x"); !errors.Is(err, feed.ErrFormat) {
+		if _, err := osv.Parse([]byte(bad), "x"); !errors.Is(err, feed.ErrFormat) {
 			t.Errorf("%q: got %v, want ErrFormat", bad, err)
 		}
 	}
@@ -127,7 +129,7 @@ func TestOSVDocuments(t *testing.T) {
 
 func TestKEV(t *testing.T) {
 	s, rep := mustImport(t, folder(t, map[string][]byte{"kev/k.json": testdata(t, "kev/known_exploited_vulnerabilities.json")}))
-	c := s.cves["CVE-2020-5902"]
+	c := s.CVEs["CVE-2020-5902"]
 	if c.KEV == nil || c.KEV.Added != "2021-11-03" || c.KEV.Due == "" || c.KEV.Action == "" {
 		t.Errorf("got %+v", c.KEV)
 	}
@@ -151,13 +153,13 @@ func TestEPSS(t *testing.T) {
 		{"epss_scores-2023-03-07.csv.gz", advisory.EPSS{Score: 0.97567, Percentile: 0.99995, Date: "2023-03-07"}},
 	} {
 		s, _ := mustImport(t, folder(t, map[string][]byte{"epss/" + c.file: testdata(t, "epss/"+c.file)}))
-		got := s.cves["CVE-2020-5902"]
+		got := s.CVEs["CVE-2020-5902"]
 		if diff := cmp.Diff(&c.want, got.EPSS); diff != "" {
 			t.Errorf("%s: %s", c.file, diff)
 		}
 	}
 	s, _ := mustImport(t, folder(t, map[string][]byte{"epss/epss_kev_subset.csv": testdata(t, "epss/epss_kev_subset.csv")}))
-	if e := s.cves["CVE-2025-62593"].EPSS; e == nil || e.Score != 0.01015 || e.Percentile != 0.60644 {
+	if e := s.CVEs["CVE-2025-62593"].EPSS; e == nil || e.Score != 0.01015 || e.Percentile != 0.60644 {
 		t.Errorf("subset: got %+v", e)
 	}
 	for _, bad := range []string{"", "a,b\n1,2\n", "cve,epss\nCVE-1-1,2\nCVE-1-2,x\n", "cve,epss\n\"CVE-2020-1,0.1\n"} {
@@ -169,7 +171,7 @@ func TestEPSS(t *testing.T) {
 }
 
 func TestCVE(t *testing.T) {
-	c, err := feed.ParseCVE(testdata(t, "cve/CVE-2011-0611.json"))
+	c, err := cve.Parse(testdata(t, "cve/CVE-2011-0611.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,18 +181,18 @@ func TestCVE(t *testing.T) {
 	if !slices.Contains(c.Severity, advisory.Severity{Type: "CVSS_V3", Score: "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", Source: "CISA-ADP"}) {
 		t.Errorf("severity %+v", c.Severity)
 	}
-	c, err = feed.ParseCVE(testdata(t, "cve/CVE-2021-44529.json"))
+	c, err = cve.Parse(testdata(t, "cve/CVE-2021-44529.json"))
 	if err != nil || c.SSVC == nil || c.SSVC.Exploitation != "active" {
 		t.Errorf("word in capitals: %+v, %v", c.SSVC, err)
 	}
-	c, err = feed.ParseCVE(testdata(t, "cve/CVE-2024-43795.json"))
+	c, err = cve.Parse(testdata(t, "cve/CVE-2024-43795.json"))
 	if err != nil || !slices.ContainsFunc(c.Severity, func(s advisory.Severity) bool { return s.Type == "CVSS_V4" }) || c.Description == "" {
 		t.Errorf("CVSS 4: %+v, %v", c, err)
 	}
 }
 
 func TestEndOfLife(t *testing.T) {
-	l, err := feed.ParseEndOfLife("almalinux", testdata(t, "eol/almalinux.md"))
+	l, err := endoflife.Parse("almalinux", testdata(t, "endoflife/almalinux.md"))
 	if err != nil || len(l) != 3 {
 		t.Fatalf("got %d releases, %v", len(l), err)
 	}
@@ -198,15 +200,15 @@ func TestEndOfLife(t *testing.T) {
 	if diff := cmp.Diff(want, l[2]); diff != "" {
 		t.Error(diff)
 	}
-	l, err = feed.ParseEndOfLife("x", []byte("---\nreleases:\n- releaseCycle: \"1\"\n  eol: true\n- releaseCycle: \"2\"\n  eol: false\n---\n"))
+	l, err = endoflife.Parse("x", []byte("---\nreleases:\n- releaseCycle: \"1\"\n  eol: true\n- releaseCycle: \"2\"\n  eol: false\n---\n"))
 	if err != nil || len(l) != 2 || !advisory.IsUndated(l[0].EOL) || !l[1].EOL.IsZero() {
 		t.Errorf("booleans: %+v, %v", l, err)
 	}
-	s, _ := mustImport(t, folder(t, map[string][]byte{"eol/products.json": testdata(t, "eol/full.json")}))
-	if !slices.ContainsFunc(s.lifecycles, func(l advisory.Lifecycle) bool {
+	s, _ := mustImport(t, folder(t, map[string][]byte{"eol/products.json": testdata(t, "endoflife/full.json")}))
+	if !slices.ContainsFunc(s.Lifecycles, func(l advisory.Lifecycle) bool {
 		return l.Product == "ubuntu" && l.Release == "24.04" && l.EOL.Equal(time.Date(2029, 4, 25, 0, 0, 0, 0, time.UTC)) && l.Extended.Year() == 2036
 	}) {
-		t.Errorf("API: %+v", s.lifecycles)
+		t.Errorf("API: %+v", s.Lifecycles)
 	}
 }
 
@@ -216,7 +218,7 @@ func TestUpdateinfo(t *testing.T) {
 		"updateinfo/Amazon Linux/2023/kernel-livepatch/updateinfo.xml.gz": testdata(t, "updateinfo/updateinfo_2023_kernel-livepatch.xml.gz"),
 		"updateinfo/Amazon Linux/2/core/updateinfo.xml.gz":                testdata(t, "updateinfo/updateinfo_2.xml.gz"),
 	}))
-	a := s.named(t, "ALAS2023-2023-001")
+	a := s.Named(t, "ALAS2023-2023-001")
 	if diff := cmp.Diff([]string{"CVE-2014-3634", "CVE-2022-24903"}, a.CVEs()); diff != "" || a.Word != "Important" {
 		t.Errorf("CVEs %s, word %q", diff, a.Word)
 	}
@@ -231,7 +233,7 @@ func TestUpdateinfo(t *testing.T) {
 	if diff := cmp.Diff(want, a.Affected[i]); diff != "" {
 		t.Error(diff)
 	}
-	if f := s.named(t, "ALAS2023LIVEPATCH-2023-001").Affected[0]; f.Repo != "kernel-livepatch" {
+	if f := s.Named(t, "ALAS2023LIVEPATCH-2023-001").Affected[0]; f.Repo != "kernel-livepatch" {
 		t.Errorf("livepatch: %+v", f)
 	}
 	if len(rep.Feeds) != 3 || rep.Feeds[0].Ecosystems[0] != "Amazon Linux:2" {
@@ -242,18 +244,9 @@ func TestUpdateinfo(t *testing.T) {
 // fuzzFile feeds arbitrary bytes to the reader of one path: it must end, without panic, in an error or a result.
 func fuzzFile(f *testing.F, path string, seeds ...string) {
 	for _, s := range seeds {
-		b, err := os.ReadFile(filepath.Join("testdata", s))
-		if err != nil {
-			f.Fatal(err)
-		}
+		b := testdata(f, s)
 		if strings.HasSuffix(s, ".gz") {
-			z, err := gzip.NewReader(bytes.NewReader(b))
-			if err != nil {
-				f.Fatal(err)
-			}
-			if b, err = io.ReadAll(z); err != nil {
-				f.Fatal(err)
-			}
+			b = feedtest.Gunzip(f, b)
 		}
 		f.Add(b)
 	}
@@ -275,7 +268,7 @@ func FuzzUpdateinfo(f *testing.F) {
 	fuzzFile(f, "updateinfo/Amazon Linux/2/core/updateinfo.xml", "updateinfo/updateinfo_2023_kernel-livepatch.xml.gz", "updateinfo/updateinfo_2.xml.gz")
 }
 
-func FuzzEndOfLifeAPI(f *testing.F) { fuzzFile(f, "eol/p.json", "eol/full.json") }
+func FuzzEndOfLifeAPI(f *testing.F) { fuzzFile(f, "eol/p.json", "endoflife/full.json") }
 
 func FuzzArchive(f *testing.F) {
 	f.Add(zipOf(f, "osv/GO-2024-2963.json"))
@@ -284,7 +277,7 @@ func FuzzArchive(f *testing.F) {
 }
 
 func FuzzOSV(f *testing.F) {
-	names, err := filepath.Glob("testdata/osv/*.json")
+	names, err := filepath.Glob("osv/testdata/*.json")
 	if err != nil || len(names) == 0 {
 		f.Fatal("no seeds", err)
 	}
@@ -296,7 +289,7 @@ func FuzzOSV(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		a, err := feed.ParseOSV(b, "x")
+		a, err := osv.Parse(b, "x")
 		if err != nil {
 			if !errors.Is(err, feed.ErrFormat) {
 				t.Fatal(err)
@@ -315,17 +308,17 @@ func FuzzCVE(f *testing.F) {
 		f.Add(testdata(f, "cve/"+n+".json"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if c, err := feed.ParseCVE(b); err == nil && c.ID == "" {
+		if c, err := cve.Parse(b); err == nil && c.ID == "" {
 			t.Fatal("a CVE without id")
 		}
 	})
 }
 
 func FuzzEndOfLife(f *testing.F) {
-	f.Add(testdata(f, "eol/almalinux.md"))
-	f.Add(testdata(f, "eol/debian.md"))
+	f.Add(testdata(f, "endoflife/almalinux.md"))
+	f.Add(testdata(f, "endoflife/debian.md"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := feed.ParseEndOfLife("x", b); err != nil && !errors.Is(err, feed.ErrFormat) {
+		if _, err := endoflife.Parse("x", b); err != nil && !errors.Is(err, feed.ErrFormat) {
 			t.Fatal(err)
 		}
 	})

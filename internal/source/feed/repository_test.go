@@ -37,8 +37,8 @@ func TestRepository(t *testing.T) {
 		t.Fatalf("got %+v, %v", up, err)
 	}
 	sk, rep := mustImport(t, dir)
-	if len(sk.advisories) != 1 || rep.Feeds[0].Ecosystems[0] != "Amazon Linux:2023" {
-		t.Errorf("got %d advisories, %+v", len(sk.advisories), rep.Feeds)
+	if len(sk.Advisories) != 1 || rep.Feeds[0].Ecosystems[0] != "Amazon Linux:2023" {
+		t.Errorf("got %d advisories, %+v", len(sk.Advisories), rep.Feeds)
 	}
 	up, err = feed.Download(t.Context(), s.Client(), dir, files, feed.UpdateOptions{Now: now().Add(time.Hour)})
 	if err != nil || up[0].Status != "unchanged" || fetched != 1 {
@@ -48,7 +48,7 @@ func TestRepository(t *testing.T) {
 	if _, err = feed.Download(t.Context(), s.Client(), dir, files, feed.UpdateOptions{Now: now()}); !errors.Is(err, feed.ErrChecksum) {
 		t.Errorf("got %v, want ErrChecksum", err)
 	}
-	if sk, _ = mustImport(t, dir); len(sk.advisories) != 1 {
+	if sk, _ = mustImport(t, dir); len(sk.Advisories) != 1 {
 		t.Error("the old file is gone")
 	}
 	for _, bad := range []string{"", "not a url", "ftp://x/y"} {

@@ -95,8 +95,8 @@ func TestDownload(t *testing.T) {
 		t.Fatalf("first: %+v, %v", up, err)
 	}
 	sk, rep := mustImport(t, dir)
-	if len(sk.advisories) != 2 || !rep.Feeds[0].AsOf.Equal(now()) || !rep.Feeds[0].Complete {
-		t.Errorf("imported %d, feed %+v", len(sk.advisories), rep.Feeds[0])
+	if len(sk.Advisories) != 2 || !rep.Feeds[0].AsOf.Equal(now()) || !rep.Feeds[0].Complete {
+		t.Errorf("imported %d, feed %+v", len(sk.Advisories), rep.Feeds[0])
 	}
 	later := now().Add(2 * time.Hour)
 	up, err = feed.Download(t.Context(), s.Client(), dir, remote(s), feed.UpdateOptions{Now: later})
@@ -110,8 +110,8 @@ func TestDownload(t *testing.T) {
 	if up, err = feed.Download(t.Context(), s.Client(), dir, remote(s), feed.UpdateOptions{Now: later}); err != nil || up[0].Status != "updated" {
 		t.Fatalf("changed: %+v, %v", up, err)
 	}
-	if sk, _ = mustImport(t, dir); len(sk.advisories) != 1 {
-		t.Errorf("imported %d", len(sk.advisories))
+	if sk, _ = mustImport(t, dir); len(sk.Advisories) != 1 {
+		t.Errorf("imported %d", len(sk.Advisories))
 	}
 }
 
@@ -135,8 +135,8 @@ func TestDownloadCut(t *testing.T) {
 			if err == nil || up[0].Status != "failed" {
 				t.Fatalf("cut: %+v, %v", up, err)
 			}
-			if sk, _ := mustImport(t, dir); len(sk.advisories) != 1 {
-				t.Fatalf("the old file is gone: %d advisories", len(sk.advisories))
+			if sk, _ := mustImport(t, dir); len(sk.Advisories) != 1 {
+				t.Fatalf("the old file is gone: %d advisories", len(sk.Advisories))
 			}
 			p.cuts.Store(1)
 			up, err = feed.Download(t.Context(), s.Client(), dir, remote(s), feed.UpdateOptions{Now: now()})
@@ -234,7 +234,7 @@ func TestDownloadOneFails(t *testing.T) {
 	if err == nil || up[0].Status != "failed" || up[1].Status != "updated" {
 		t.Fatalf("got %+v, %v", up, err)
 	}
-	if sk, _ := mustImport(t, dir); len(sk.advisories) != 1 {
-		t.Errorf("imported %d", len(sk.advisories))
+	if sk, _ := mustImport(t, dir); len(sk.Advisories) != 1 {
+		t.Errorf("imported %d", len(sk.Advisories))
 	}
 }

@@ -1,4 +1,5 @@
-package feed
+// Package osv reads the archives of osv.dev and every document in their format, whoever publishes it.
+package osv
 
 import (
 	"context"
@@ -7,56 +8,57 @@ import (
 	"strings"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/source/feed/form"
 )
 
-// osv reads the archives of osv.dev, one per ecosystem, in the OSV format (ossf.github.io/osv-schema, 1.7). An archive may hold
+// Feed reads the archives of osv.dev, one per ecosystem, in the OSV format (ossf.github.io/osv-schema, 1.7). An archive may hold
 // documents that touch other ecosystems, too: those parts are left to the other ecosystem's own archive, so that what is loaded is
 // exactly what Feed.Ecosystems says.
-func osv() Feed {
-	return Feed{
-		ID: "osv", Title: "OSV documents by ecosystem", files: []string{"osv/*/all.zip"},
-		name: func(file string) string { return "osv/" + folderOf(file, 1) },
-		read: func(ctx context.Context, in *Document) error {
-			ecosystem := folderOf(in.File, 1)
-			return in.entries(ctx, func(name string, b []byte) error {
-				a, err := ParseOSV(b, in.Feed)
+func Feed() form.Feed {
+	return form.Feed{
+		ID: "osv", Title: "OSV documents by ecosystem", Files: []string{"osv/*/all.zip"},
+		Name: func(file string) string { return "osv/" + form.Folder(file, 1) },
+		Read: func(ctx context.Context, in *form.Document) error {
+			ecosystem := form.Folder(in.File, 1)
+			return in.Entries(ctx, func(name string, b []byte) error {
+				a, err := Parse(b, in.Feed)
 				if err != nil {
-					in.problem(name, err)
+					in.Problem(name, err)
 					return nil
 				}
-				return in.osv(a, ecosystem)
+				return handOn(in, a, ecosystem)
 			}, ".json")
 		},
 	}
 }
 
-// osv hands on an OSV document without what it says of other ecosystems.
-func (in *Document) osv(a *advisory.Advisory, ecosystem string) error {
+// handOn hands on an OSV document without what it says of other ecosystems.
+func handOn(in *form.Document, a *advisory.Advisory, ecosystem string) error {
 	kept := a.Affected[:0]
 	for _, f := range a.Affected {
 		if f.Ecosystem != ecosystem {
 			continue
 		}
-		in.speaksFor[advisory.JoinEcosystem(f.Ecosystem, f.Release)] = true
+		in.SpeaksFor(f.Ecosystem, f.Release)
 		kept = append(kept, f)
 	}
 	a.Affected = kept
-	return in.advisory(a)
+	return in.Advisory(a)
 }
 
-// osvDocument is what we read of an OSV document. Times are text: repositories write "0001-01-01T00:00:00Z" for "not said".
-type osvDocument struct {
-	ID         string        `json:"id"`
-	Modified   string        `json:"modified"`
-	Published  string        `json:"published"`
-	Withdrawn  string        `json:"withdrawn"`
-	Aliases    []string      `json:"aliases"`
-	Related    []string      `json:"related"`
-	Upstream   []string      `json:"upstream"`
-	Summary    string        `json:"summary"`
-	Details    string        `json:"details"`
-	Severity   []osvSeverity `json:"severity"`
-	Affected   []osvAffected `json:"affected"`
+// document is what we read of an OSV document. Times are text: repositories write "0001-01-01T00:00:00Z" for "not said".
+type document struct {
+	ID         string            `json:"id"`
+	Modified   string            `json:"modified"`
+	Published  string            `json:"published"`
+	Withdrawn  string            `json:"withdrawn"`
+	Aliases    []string          `json:"aliases"`
+	Related    []string          `json:"related"`
+	Upstream   []string          `json:"upstream"`
+	Summary    string            `json:"summary"`
+	Details    string            `json:"details"`
+	Severity   []severity        `json:"severity"`
+	Affected   []affectedPackage `json:"affected"`
 	References []struct {
 		Type string `json:"type"`
 		URL  string `json:"url"`
@@ -64,18 +66,18 @@ type osvDocument struct {
 	Specific json.RawMessage `json:"database_specific"`
 }
 
-type osvSeverity struct {
+type severity struct {
 	Type  string `json:"type"`
 	Score string `json:"score"`
 }
 
-type osvAffected struct {
+type affectedPackage struct {
 	Package struct {
 		Ecosystem string `json:"ecosystem"`
 		Name      string `json:"name"`
 		PURL      string `json:"purl"`
 	} `json:"package"`
-	Severity []osvSeverity `json:"severity"`
+	Severity []severity `json:"severity"`
 	Ranges   []struct {
 		Type   string `json:"type"`
 		Events []struct {
@@ -90,21 +92,21 @@ type osvAffected struct {
 	Specific  json.RawMessage `json:"database_specific"`
 }
 
-// ParseOSV reads one OSV document. source is the name of the feed it stands in.
-func ParseOSV(b []byte, source string) (*advisory.Advisory, error) {
-	var d osvDocument
+// Parse reads one OSV document. source is the name of the feed it stands in.
+func Parse(b []byte, source string) (*advisory.Advisory, error) {
+	var d document
 	if err := json.Unmarshal(b, &d); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+		return nil, fmt.Errorf("%w: %w", form.ErrFormat, err)
 	}
 	if d.ID == "" {
-		return nil, fmt.Errorf("%w: no id", ErrFormat)
+		return nil, fmt.Errorf("%w: no id", form.ErrFormat)
 	}
 	a := &advisory.Advisory{
 		Source: source, ID: d.ID, Aliases: d.Aliases, Related: d.Related, Upstream: d.Upstream, Summary: d.Summary, Details: d.Details,
-		Modified: dateOf(d.Modified), Published: dateOf(d.Published), Severity: severities(d.Severity), Errata: isErratum(d.ID),
+		Modified: form.Date(d.Modified), Published: form.Date(d.Published), Severity: severities(d.Severity), Errata: isErratum(d.ID),
 	}
 	if d.Withdrawn != "" {
-		if a.Withdrawn = dateOf(d.Withdrawn); a.Withdrawn.IsZero() {
+		if a.Withdrawn = form.Date(d.Withdrawn); a.Withdrawn.IsZero() {
 			a.Withdrawn = advisory.Undated()
 		}
 	}
@@ -179,7 +181,7 @@ func specifics(raw json.RawMessage) (word string, cwes []string) {
 	return word, d.CWEs
 }
 
-func severities(l []osvSeverity) []advisory.Severity {
+func severities(l []severity) []advisory.Severity {
 	if len(l) == 0 {
 		return nil
 	}
@@ -191,7 +193,7 @@ func severities(l []osvSeverity) []advisory.Severity {
 }
 
 // affected reads one affected package. kind is RustSec's "informational" word, if it has one.
-func affected(d *osvAffected) (f advisory.Affected, kind string) {
+func affected(d *affectedPackage) (f advisory.Affected, kind string) {
 	base, release := advisory.ParseEcosystem(d.Package.Ecosystem)
 	f = advisory.Affected{
 		Ecosystem: base, Release: release, Package: d.Package.Name, PURL: d.Package.PURL, Versions: d.Versions,
@@ -219,13 +221,13 @@ func affected(d *osvAffected) (f advisory.Affected, kind string) {
 	if len(d.Specific) > 0 && json.Unmarshal(d.Specific, &s) == nil && s.Informational != nil {
 		kind = *s.Informational
 	}
-	f.Module = moduleOf(f.Ranges)
+	f.Module = ModuleOf(f.Ranges)
 	return f, kind
 }
 
-// moduleOf tells a build of a module stream by the release tag that its builder gives it (".module_el8.6.0+2867+72759d2f"), because OSV
+// ModuleOf tells a build of a module stream by the release tag that its builder gives it (".module_el8.6.0+2867+72759d2f"), because OSV
 // names no stream. Such a row is about builds of that kind only.
-func moduleOf(ranges []advisory.Range) string {
+func ModuleOf(ranges []advisory.Range) string {
 	for _, r := range ranges {
 		for _, e := range r.Events {
 			if strings.Contains(e.Fixed, ".module") {

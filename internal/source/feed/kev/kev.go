@@ -1,4 +1,5 @@
-package feed
+// Package kev reads CISA's catalog of known exploited vulnerabilities.
+package kev
 
 import (
 	"context"
@@ -7,24 +8,25 @@ import (
 	"strings"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/source/feed/form"
 )
 
-// kev reads CISA's catalog of known exploited vulnerabilities, JSON as published (www.cisa.gov/known-exploited-vulnerabilities-catalog).
-func kev() Feed {
-	return Feed{
-		ID: "kev", Title: "CISA known exploited vulnerabilities", files: []string{"kev/*.json"},
-		name: func(string) string { return "kev" },
-		read: func(_ context.Context, in *Document) error {
-			b, err := in.whole()
+// Feed reads CISA's catalog of known exploited vulnerabilities, JSON as published (www.cisa.gov/known-exploited-vulnerabilities-catalog).
+func Feed() form.Feed {
+	return form.Feed{
+		ID: "kev", Title: "CISA known exploited vulnerabilities", Files: []string{"kev/*.json"},
+		Name: form.Always("kev"),
+		Read: func(_ context.Context, in *form.Document) error {
+			b, err := in.Whole()
 			if err != nil {
 				return err
 			}
-			return in.kev(b)
+			return read(in, b)
 		},
 	}
 }
 
-func (in *Document) kev(b []byte) error {
+func read(in *form.Document, b []byte) error {
 	var d struct {
 		Released string `json:"dateReleased"`
 		Count    int    `json:"count"`
@@ -39,21 +41,21 @@ func (in *Document) kev(b []byte) error {
 		} `json:"vulnerabilities"`
 	}
 	if err := json.Unmarshal(b, &d); err != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, err)
+		return fmt.Errorf("%w: %w", form.ErrFormat, err)
 	}
 	if len(d.List) == 0 || d.Count != 0 && d.Count != len(d.List) {
-		return fmt.Errorf("%w: %d entries, the catalog says %d", ErrFormat, len(d.List), d.Count)
+		return fmt.Errorf("%w: %d entries, the catalog says %d", form.ErrFormat, len(d.List), d.Count)
 	}
-	in.dated = dateOf(d.Released)
+	in.Dated(form.Date(d.Released))
 	for i, v := range d.List {
 		if !strings.HasPrefix(v.ID, "CVE-") {
-			in.problem(fmt.Sprintf("entry %d", i), fmt.Errorf("%w: id %q", ErrFormat, v.ID))
+			in.Problem(fmt.Sprintf("entry %d", i), fmt.Errorf("%w: id %q", form.ErrFormat, v.ID))
 			continue
 		}
 		c := &advisory.CVE{ID: v.ID, Description: v.Description, CWEs: v.CWEs, KEV: &advisory.KEV{
 			Added: v.Added, Due: v.Due, Action: v.Action, Ransomware: strings.EqualFold(v.Ransomware, "known"),
 		}}
-		if err := in.cve(c); err != nil {
+		if err := in.CVE(c); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,5 @@
-package feed
+// Package endoflife reads when releases stop being supported, as endoflife.date keeps it.
+package endoflife
 
 import (
 	"bytes"
@@ -12,24 +13,25 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/source/feed/form"
 )
 
-// endOfLifeAPI reads endoflife.date's API, https://endoflife.date/api/v1/products/full, schema 1.x.
-func endOfLifeAPI() Feed {
-	return Feed{
-		ID: "eol-api", Title: "endoflife.date, API", files: []string{"eol/*.json", "eol/*.json.gz"},
-		name: func(string) string { return "endoflife.date" },
-		read: func(_ context.Context, in *Document) error {
-			b, err := in.whole()
+// API reads endoflife.date's API, https://endoflife.date/api/v1/products/full, schema 1.x.
+func API() form.Feed {
+	return form.Feed{
+		ID: "eol-api", Title: "endoflife.date, API", Files: []string{"eol/*.json", "eol/*.json.gz"},
+		Name: form.Always("endoflife.date"),
+		Read: func(_ context.Context, in *form.Document) error {
+			b, err := in.Whole()
 			if err != nil {
 				return err
 			}
-			return in.endOfLifeAPI(b)
+			return readAPI(in, b)
 		},
 	}
 }
 
-func (in *Document) endOfLifeAPI(b []byte) error {
+func readAPI(in *form.Document, b []byte) error {
 	var d struct {
 		Generated string `json:"generated_at"`
 		Result    []struct {
@@ -43,19 +45,19 @@ func (in *Document) endOfLifeAPI(b []byte) error {
 		} `json:"result"`
 	}
 	if err := json.Unmarshal(b, &d); err != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, err)
+		return fmt.Errorf("%w: %w", form.ErrFormat, err)
 	}
 	if len(d.Result) == 0 {
-		return fmt.Errorf("%w: no products", ErrFormat)
+		return fmt.Errorf("%w: no products", form.ErrFormat)
 	}
-	in.dated = dateOf(d.Generated)
+	in.Dated(form.Date(d.Generated))
 	for _, p := range d.Result {
 		for _, r := range p.Releases {
-			l := advisory.Lifecycle{Product: osRelease(p.Name), Release: r.Name, EOL: dateOf(r.EOL), Extended: dateOf(r.EOES), Source: "endoflife.date/" + p.Name}
+			l := advisory.Lifecycle{Product: osRelease(p.Name), Release: r.Name, EOL: form.Date(r.EOL), Extended: form.Date(r.EOES), Source: "endoflife.date/" + p.Name}
 			if r.Ended && l.EOL.IsZero() {
 				l.EOL = advisory.Undated()
 			}
-			if err := in.lifecycle(l); err != nil {
+			if err := in.Lifecycle(l); err != nil {
 				return err
 			}
 		}
@@ -63,30 +65,24 @@ func (in *Document) endOfLifeAPI(b []byte) error {
 	return nil
 }
 
-func (in *Document) lifecycle(l advisory.Lifecycle) error {
-	in.documents++
-	in.rows++
-	return in.sink.Lifecycle(l)
-}
-
-// endOfLifeProducts reads the repository that endoflife.date is made from: one Markdown file per product whose YAML front matter lists
+// Products reads the repository that endoflife.date is made from: one Markdown file per product whose YAML front matter lists
 // the releases (github.com/endoflife-date/endoflife.date, CONTRIBUTING.md).
-func endOfLifeProducts() Feed {
-	return Feed{
-		ID: "eol", Title: "endoflife.date, products", files: []string{"eol/endoflife-products*.zip"},
-		name: func(string) string { return "endoflife.date" },
-		read: func(ctx context.Context, in *Document) error {
-			return in.entries(ctx, func(name string, b []byte) error {
+func Products() form.Feed {
+	return form.Feed{
+		ID: "eol", Title: "endoflife.date, products", Files: []string{"eol/endoflife-products*.zip"},
+		Name: form.Always("endoflife.date"),
+		Read: func(ctx context.Context, in *form.Document) error {
+			return in.Entries(ctx, func(name string, b []byte) error {
 				if !strings.Contains(name, "products/") {
 					return nil
 				}
-				l, err := ParseEndOfLife(strings.TrimSuffix(path.Base(name), ".md"), b)
+				l, err := Parse(strings.TrimSuffix(path.Base(name), ".md"), b)
 				if err != nil {
-					in.problem(name, err)
+					in.Problem(name, err)
 					return nil
 				}
 				for _, r := range l {
-					if err := in.lifecycle(r); err != nil {
+					if err := in.Lifecycle(r); err != nil {
 						return err
 					}
 				}
@@ -99,13 +95,13 @@ func endOfLifeProducts() Feed {
 // maxFrontMatter bounds what is given to the YAML parser; the largest known is 60 kB.
 const maxFrontMatter = 1 << 20
 
-// ParseEndOfLife reads the front matter of one product of endoflife.date. "eol" and "eoes" are a date or a boolean.
-func ParseEndOfLife(product string, b []byte) ([]advisory.Lifecycle, error) {
+// Parse reads the front matter of one product of endoflife.date. "eol" and "eoes" are a date or a boolean.
+func Parse(product string, b []byte) ([]advisory.Lifecycle, error) {
 	b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
 	rest, ok := bytes.CutPrefix(b, []byte("---\n"))
 	front, _, ok2 := bytes.Cut(rest, []byte("\n---"))
 	if !ok || !ok2 || len(front) > maxFrontMatter {
-		return nil, fmt.Errorf("%w: no front matter", ErrFormat)
+		return nil, fmt.Errorf("%w: no front matter", form.ErrFormat)
 	}
 	var d struct {
 		Releases []struct {
@@ -115,7 +111,7 @@ func ParseEndOfLife(product string, b []byte) ([]advisory.Lifecycle, error) {
 		} `yaml:"releases"`
 	}
 	if err := yaml.Unmarshal(front, &d); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+		return nil, fmt.Errorf("%w: %w", form.ErrFormat, err)
 	}
 	out := make([]advisory.Lifecycle, 0, len(d.Releases))
 	for _, r := range d.Releases {
@@ -132,7 +128,7 @@ func endOf(v any) time.Time {
 	case time.Time:
 		return v.UTC()
 	case string:
-		return dateOf(v)
+		return form.Date(v)
 	case bool:
 		if v {
 			return advisory.Undated()

@@ -1,4 +1,5 @@
-package feed
+// Package cve reads records of the CVE list.
+package cve
 
 import (
 	"context"
@@ -8,30 +9,31 @@ import (
 	"strings"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/source/feed/form"
 )
 
-// vulnrichment reads records of the CVE list v5 (github.com/CVEProject/cve-schema, CVE Record Format 5.x), whether from the list itself or
+// Feed reads records of the CVE list v5 (github.com/CVEProject/cve-schema, CVE Record Format 5.x), whether from the list itself or
 // from CISA's Vulnrichment, whose "CISA-ADP" container adds SSVC, CVSS and CWE to records whose own authority gave none.
-func vulnrichment() Feed {
-	return Feed{
-		ID: "cve", Title: "CVE list v5 and CISA Vulnrichment", files: []string{"cve/vulnrichment*.zip", "cve/cvelistV5*.zip"},
-		name: func(file string) string {
+func Feed() form.Feed {
+	return form.Feed{
+		ID: "cve", Title: "CVE list v5 and CISA Vulnrichment", Files: []string{"cve/vulnrichment*.zip", "cve/cvelistV5*.zip"},
+		Name: func(file string) string {
 			if strings.Contains(file, "vulnrichment") {
 				return "cve/vulnrichment"
 			}
 			return "cve/cvelistV5"
 		},
-		read: func(ctx context.Context, in *Document) error {
-			return in.entries(ctx, func(name string, b []byte) error {
-				c, err := ParseCVE(b)
+		Read: func(ctx context.Context, in *form.Document) error {
+			return in.Entries(ctx, func(name string, b []byte) error {
+				c, err := Parse(b)
 				if errors.Is(err, errNotARecord) {
 					return nil
 				}
 				if err != nil {
-					in.problem(name, err)
+					in.Problem(name, err)
 					return nil
 				}
-				return in.cve(c)
+				return in.CVE(c)
 			}, ".json")
 		},
 	}
@@ -40,7 +42,7 @@ func vulnrichment() Feed {
 // errNotARecord says that a document is one of the list's own indexes (delta.json and its log), not a CVE.
 var errNotARecord = errors.New("no CVE record")
 
-type cveRecord struct {
+type record struct {
 	DataType string `json:"dataType"`
 	Metadata struct {
 		ID        string `json:"cveId"`
@@ -48,12 +50,12 @@ type cveRecord struct {
 		Published string `json:"datePublished"`
 	} `json:"cveMetadata"`
 	Containers struct {
-		CNA cveContainer   `json:"cna"`
-		ADP []cveContainer `json:"adp"`
+		CNA container   `json:"cna"`
+		ADP []container `json:"adp"`
 	} `json:"containers"`
 }
 
-type cveContainer struct {
+type container struct {
 	Provider struct {
 		Name string `json:"shortName"`
 	} `json:"providerMetadata"`
@@ -62,10 +64,10 @@ type cveContainer struct {
 		Value string `json:"value"`
 	} `json:"descriptions"`
 	Metrics []struct {
-		V2    cveScore `json:"cvssV2_0"`
-		V30   cveScore `json:"cvssV3_0"`
-		V31   cveScore `json:"cvssV3_1"`
-		V4    cveScore `json:"cvssV4_0"`
+		V2    vector `json:"cvssV2_0"`
+		V30   vector `json:"cvssV3_0"`
+		V31   vector `json:"cvssV3_1"`
+		V4    vector `json:"cvssV4_0"`
 		Other struct {
 			Type    string          `json:"type"`
 			Content json.RawMessage `json:"content"`
@@ -78,44 +80,44 @@ type cveContainer struct {
 	} `json:"problemTypes"`
 }
 
-type cveScore struct {
+type vector struct {
 	Vector string `json:"vectorString"`
 }
 
-// ParseCVE reads one record of the CVE list v5.
-func ParseCVE(b []byte) (*advisory.CVE, error) {
-	var r cveRecord
+// Parse reads one record of the CVE list v5.
+func Parse(b []byte) (*advisory.CVE, error) {
+	var r record
 	if err := json.Unmarshal(b, &r); err != nil {
 		if trimmed := strings.TrimSpace(string(b[:min(len(b), 64)])); strings.HasPrefix(trimmed, "[") {
 			return nil, errNotARecord // deltaLog.json is a list
 		}
-		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+		return nil, fmt.Errorf("%w: %w", form.ErrFormat, err)
 	}
 	if r.DataType != "CVE_RECORD" {
 		return nil, errNotARecord
 	}
 	if !strings.HasPrefix(r.Metadata.ID, "CVE-") {
-		return nil, fmt.Errorf("%w: id %q", ErrFormat, r.Metadata.ID)
+		return nil, fmt.Errorf("%w: id %q", form.ErrFormat, r.Metadata.ID)
 	}
-	c := &advisory.CVE{ID: r.Metadata.ID, Published: dateOf(r.Metadata.Published), Rejected: r.Metadata.State == "REJECTED"}
+	c := &advisory.CVE{ID: r.Metadata.ID, Published: form.Date(r.Metadata.Published), Rejected: r.Metadata.State == "REJECTED"}
 	for _, d := range r.Containers.CNA.Descriptions {
 		if strings.HasPrefix(d.Lang, "en") {
 			c.Description = d.Value
 			break
 		}
 	}
-	for _, k := range append([]cveContainer{r.Containers.CNA}, r.Containers.ADP...) {
+	for _, k := range append([]container{r.Containers.CNA}, r.Containers.ADP...) {
 		k.addTo(c)
 	}
 	return c, nil
 }
 
 // addTo adds a container's scores, weaknesses and SSVC decision.
-func (k *cveContainer) addTo(c *advisory.CVE) {
+func (k *container) addTo(c *advisory.CVE) {
 	for _, m := range k.Metrics {
 		for _, s := range []struct {
 			kind  string
-			score cveScore
+			score vector
 		}{{"CVSS_V3", m.V31}, {"CVSS_V3", m.V30}, {"CVSS_V4", m.V4}, {"CVSS_V2", m.V2}} {
 			if s.score.Vector != "" {
 				c.Severity = append(c.Severity, advisory.Severity{Type: s.kind, Score: s.score.Vector, Source: k.Provider.Name})

@@ -1,4 +1,5 @@
-package feed
+// Package updateinfo reads the errata of rpm repositories.
+package updateinfo
 
 import (
 	"context"
@@ -10,27 +11,30 @@ import (
 	"strings"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/source/feed/form"
+	"hinomi/internal/source/feed/osv"
 )
 
-// updateinfo reads the errata of an rpm repository, updateinfo.xml as createrepo_c writes it and dnf reads it: Amazon Linux's ALAS is
+// Feed reads the errata of an rpm repository, updateinfo.xml as createrepo_c writes it and dnf reads it: Amazon Linux's ALAS is
 // published in no other complete form, and AlmaLinux, Rocky, Oracle and Fedora publish theirs so, too.
 // The folder is updateinfo/ECOSYSTEM/RELEASE/REPOSITORY/: "updateinfo/Amazon Linux/2023/core/updateinfo.xml.gz".
-func updateinfo() Feed {
-	return Feed{
-		ID: "updateinfo", Title: "rpm errata by repository", files: []string{"updateinfo/*/*/*/updateinfo.xml", "updateinfo/*/*/*/updateinfo.xml.gz"},
-		name: func(file string) string {
-			return "updateinfo/" + folderOf(file, 1) + "/" + folderOf(file, 2) + "/" + folderOf(file, 3)
+func Feed() form.Feed {
+	return form.Feed{
+		ID: "updateinfo", Title: "rpm errata by repository", Files: []string{"updateinfo/*/*/*/updateinfo.xml", "updateinfo/*/*/*/updateinfo.xml.gz"},
+		Name: func(file string) string {
+			return "updateinfo/" + form.Folder(file, 1) + "/" + form.Folder(file, 2) + "/" + form.Folder(file, 3)
 		},
-		read: func(ctx context.Context, in *Document) error {
-			r, err := in.stream()
+		Read: func(ctx context.Context, in *form.Document) error {
+			r, err := in.Stream()
 			if err != nil {
 				return err
 			}
-			repo := folderOf(in.File, 3)
+			defer func() { _ = r.Close() }() // only read
+			repo := form.Folder(in.File, 3)
 			if repo == "core" { // always enabled
 				repo = ""
 			}
-			return in.updateinfo(ctx, r, advisory.Affected{Ecosystem: folderOf(in.File, 1), Release: folderOf(in.File, 2), Repo: repo})
+			return Read(ctx, in, r, advisory.Affected{Ecosystem: form.Folder(in.File, 1), Release: form.Folder(in.File, 2), Repo: repo})
 		},
 	}
 }
@@ -61,22 +65,22 @@ type xmlUpdate struct {
 	} `xml:"pkglist>collection>package"`
 }
 
-// updateinfo hands on every update; base says of which ecosystem, release and repository they are.
-func (in *Document) updateinfo(ctx context.Context, r io.Reader, base advisory.Affected) error {
-	in.speaksFor[advisory.JoinEcosystem(base.Ecosystem, base.Release)] = true
-	part := &partReader{r: r, limit: in.limits.Document}
+// Read hands on every update; base says of which ecosystem, release and repository they are.
+func Read(ctx context.Context, in *form.Document, r io.Reader, base advisory.Affected) error {
+	in.SpeaksFor(base.Ecosystem, base.Release)
+	part := form.NewPart(r, in.Limits().Document)
 	d := xml.NewDecoder(part)
 	for seen := false; ; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		part.n = 0
+		part.Next()
 		tok, err := d.Token()
 		if errors.Is(err, io.EOF) && seen {
 			return nil
 		}
 		if err != nil {
-			return formatError(err)
+			return form.Format(err)
 		}
 		start, ok := tok.(xml.StartElement)
 		switch {
@@ -86,50 +90,26 @@ func (in *Document) updateinfo(ctx context.Context, r io.Reader, base advisory.A
 		case start.Name.Local == "update" && seen:
 			var u xmlUpdate
 			if err := d.DecodeElement(&u, &start); err != nil {
-				return formatError(err)
+				return form.Format(err)
 			}
-			if err := in.update(&u, base); err != nil {
+			if err := update(in, &u, base); err != nil {
 				return err
 			}
-			in.progress(d.InputOffset(), in.rows)
+			in.Progress()
 		default:
-			return fmt.Errorf("%w: element %q", ErrFormat, start.Name.Local)
+			return fmt.Errorf("%w: element %q", form.ErrFormat, start.Name.Local)
 		}
 	}
 }
 
-// formatError keeps a limit's error as it is and calls all others the format's.
-func formatError(err error) error {
-	if errors.Is(err, ErrLimit) || errors.Is(err, ErrFormat) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrFormat, err)
-}
-
-// partReader bounds what one element may hold.
-type partReader struct {
-	r     io.Reader
-	n     int64
-	limit int64
-}
-
-func (p *partReader) Read(b []byte) (int, error) {
-	n, err := p.r.Read(b)
-	p.n += int64(n)
-	if p.n > p.limit {
-		return n, fmt.Errorf("%w: one element of more than %d bytes", ErrLimit, p.limit)
-	}
-	return n, err
-}
-
-func (in *Document) update(u *xmlUpdate, base advisory.Affected) error {
+func update(in *form.Document, u *xmlUpdate, base advisory.Affected) error {
 	if u.ID == "" {
-		in.problem(fmt.Sprintf("update %d", in.documents), fmt.Errorf("%w: no id", ErrFormat))
+		in.Problem(fmt.Sprintf("update %d", in.Documents()), fmt.Errorf("%w: no id", form.ErrFormat))
 		return nil
 	}
 	a := &advisory.Advisory{
 		Source: in.Feed, ID: u.ID, Summary: strings.TrimSpace(u.Title), Details: strings.TrimSpace(u.Description), Word: strings.TrimSpace(u.Severity),
-		Published: dateOf(u.Issued.Date), Modified: dateOf(u.Updated.Date), Errata: true,
+		Published: form.Date(u.Issued.Date), Modified: form.Date(u.Updated.Date), Errata: true,
 	}
 	for _, r := range u.References {
 		if r.Type == "cve" || strings.HasPrefix(r.ID, "CVE-") {
@@ -139,7 +119,7 @@ func (in *Document) update(u *xmlUpdate, base advisory.Affected) error {
 		a.URLs = append(a.URLs, r.Href)
 	}
 	a.Affected = packagesOf(u, base)
-	return in.advisory(a)
+	return in.Advisory(a)
 }
 
 // packagesOf returns one row per package and version, with all its architectures.
@@ -156,7 +136,7 @@ func packagesOf(u *xmlUpdate, base advisory.Affected) []advisory.Affected {
 			f := base
 			f.Package, f.State = p.Name, advisory.StateFixed
 			f.Ranges = []advisory.Range{{Type: "ECOSYSTEM", Events: []advisory.Event{{Introduced: "0"}, {Fixed: evr}}}}
-			f.Module = moduleOf(f.Ranges)
+			f.Module = osv.ModuleOf(f.Ranges)
 			i = len(out)
 			at[[2]string{p.Name, evr}] = i
 			out = append(out, f)
