@@ -72,6 +72,9 @@ func (in *Document) Stream() (io.ReadCloser, error) {
 		}
 		m.r, m.ratio = z, m.ratio*solidRatio
 	case ".zst":
+		if in.size == 0 { // no frames at all is a file of nothing to the decoder, and a lost one to us
+			return nil, fmt.Errorf("%w: an empty file", ErrFormat)
+		}
 		z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, Format(err)
