@@ -10,12 +10,14 @@ import (
 	"hinomi/internal/inventory/lockfile"
 )
 
-// lines calls do with each line, without its end.
-func lines(b []byte, do func(line string)) error {
+// lines calls do with each line, without its end, until do returns an error.
+func lines(b []byte, do func(line string) error) error {
 	s := bufio.NewScanner(bytes.NewReader(b))
 	s.Buffer(nil, 4<<20)
 	for s.Scan() {
-		do(strings.TrimRight(s.Text(), "\r"))
+		if err := do(strings.TrimRight(s.Text(), "\r")); err != nil {
+			return err
+		}
 	}
 	if err := s.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrFormat, err)
@@ -30,17 +32,18 @@ func lockFiles() []format {
 	for _, f := range lockfile.Formats() {
 		list = append(list, format{
 			f.ID,
-			func(base string, _ []byte) bool { return f.Is(base) || suffixed(f, base) },
-			func(b []byte, inv *inventory.Inventory) error {
-				if err := f.Read(b, lockSink{inv, f.ID}); err != nil {
-					return fmt.Errorf("%w: %w", ErrFormat, err)
+			func(h *head) bool { return f.Is(h.base) || suffixed(f, h.base) },
+			func(b []byte, d *document) error {
+				sink := &lockSink{d: d}
+				if err := f.Read(b, sink); err != nil {
+					return err
 				}
-				return nil
+				return sink.err
 			},
 		})
 		if f.ID == "npm-lock" { // whatever it is called
 			npm = list[len(list)-1]
-			npm.match = func(_ string, b []byte) bool { return jsonHas(b, "lockfileVersion") }
+			npm.match = func(h *head) bool { return h.keys["lockfileVersion"] }
 		}
 	}
 	return append(list, npm)
@@ -58,18 +61,19 @@ func suffixed(f lockfile.Format, base string) bool {
 
 // lockSink puts what a lock file holds into an inventory. What has no version is a gap: the file was given to be judged whole.
 type lockSink struct {
-	inv *inventory.Inventory
-	id  string
+	d   *document
+	err error
 }
 
 // Add implements lockfile.Sink.
-func (l lockSink) Add(p inventory.Package) {
-	p.FoundBy = l.id
-	add(l.inv, p)
+func (l *lockSink) Add(p inventory.Package) {
+	if l.err == nil {
+		l.err = l.d.add(p)
+	}
 }
 
 // Unversioned implements lockfile.Sink.
-func (l lockSink) Unversioned(name, why string) { gap(l.inv, l.id, name, why) }
+func (l *lockSink) Unversioned(name, why string) { l.d.gap(name, why) }
 
 // Gap implements lockfile.Sink.
-func (l lockSink) Gap(entry, why string) { gap(l.inv, l.id, entry, why) }
+func (l *lockSink) Gap(entry, why string) { l.d.gap(entry, why) }

@@ -1,8 +1,6 @@
 package sbom
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"fmt"
 	"strings"
@@ -21,60 +19,14 @@ func purlTypes() map[string]inventory.Ecosystem {
 	}
 }
 
-// system is a distribution: its os-release ID, its purl namespaces, and its ecosystem.
-type system struct {
-	id         string
-	namespaces []string
-	ecosystem  inventory.Ecosystem
-}
-
-func systems() []system {
-	return []system{
-		{"debian", []string{"debian"}, inventory.Debian},
-		{"ubuntu", []string{"ubuntu"}, inventory.Ubuntu},
-		{"alpine", []string{"alpine"}, inventory.Alpine},
-		{"wolfi", []string{"wolfi"}, inventory.Wolfi},
-		{"chainguard", []string{"chainguard"}, inventory.Chainguard},
-		{"almalinux", []string{"almalinux", "alma"}, inventory.AlmaLinux},
-		{"rocky", []string{"rocky", "rockylinux", "rocky-linux"}, inventory.Rocky},
-		{"rhel", []string{"redhat", "rhel"}, inventory.RedHat},
-		{"centos", []string{"centos"}, inventory.CentOS},
-		{"amzn", []string{"amazon", "amzn", "amazonlinux"}, inventory.Amazon},
-		{"ol", []string{"oracle", "oraclelinux", "ol"}, inventory.Oracle},
-		{"fedora", []string{"fedora"}, inventory.Fedora},
-		{"sles", []string{"suse", "sles"}, inventory.SUSE},
-		{"opensuse-leap", []string{"opensuse", "opensuse-leap"}, inventory.OpenSUSE},
-	}
-}
-
-func systemNamed(name string) (system, bool) {
-	for _, s := range systems() {
-		for _, n := range s.namespaces {
-			if strings.EqualFold(n, name) {
-				return s, true
-			}
-		}
-	}
-	return system{}, false
-}
-
-func systemOf(e inventory.Ecosystem) (system, bool) {
-	for _, s := range systems() {
-		if s.ecosystem == e {
-			return s, true
-		}
-	}
-	return system{}, false
-}
-
 // fromPURL reads a package URL and the system that its qualifiers name.
-func fromPURL(text, by string) (inventory.Package, inventory.OS, error) {
+func fromPURL(text string) (inventory.Package, inventory.OS, error) {
 	u, err := packageurl.FromString(text)
 	if err != nil {
 		return inventory.Package{}, inventory.OS{}, fmt.Errorf("%w: package URL %q: %w", ErrFormat, text, err)
 	}
 	q := u.Qualifiers.Map()
-	p := inventory.Package{Name: u.Name, Version: u.Version, PURL: text, FoundBy: by, Arch: q["arch"]}
+	p := inventory.Package{Name: u.Name, Version: u.Version, PURL: text, Arch: q["arch"]}
 	if eco, ok := purlTypes()[u.Type]; ok {
 		p.Ecosystem, p.Arch = eco, ""
 		if u.Namespace != "" {
@@ -127,40 +79,62 @@ func splitNVR(s string) (name, vr string, ok bool) {
 	return s[:j], s[j+1:], true
 }
 
-// releaseOf returns the version at the end of a distro qualifier: "almalinux-10", "ubuntu-22.04", "alpine-3.19.1".
+// releaseOf returns the release that a distro qualifier names: "almalinux-10", "ubuntu-22.04", "alpine-3.19.1", or by its code name "bookworm".
 func releaseOf(distro string) string {
-	i := strings.LastIndexByte(distro, '-')
-	if i < 0 || i+1 == len(distro) || distro[i+1] < '0' || distro[i+1] > '9' {
-		return ""
+	if i := strings.LastIndexByte(distro, '-'); i >= 0 && i+1 < len(distro) && digit(distro[i+1]) {
+		return distro[i+1:]
 	}
-	return distro[i+1:]
+	if distro != "" && digit(distro[0]) {
+		return distro
+	}
+	return codenames()[strings.ToLower(distro[strings.LastIndexByte(distro, '-')+1:])]
 }
 
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
 // addPURL adds the package of a package URL, or says why not.
-func addPURL(inv *inventory.Inventory, text, by string) {
-	p, os, err := fromPURL(text, by)
+func (d *document) addPURL(text string, complete func(*inventory.Package)) error {
+	p, os, err := fromPURL(text)
 	if err != nil {
-		gap(inv, by, text, err.Error())
-		return
+		d.gap(text, err.Error())
+		return nil
 	}
-	if !setOS(inv, os, by) {
-		gap(inv, by, text, fmt.Sprintf("it is of %s %s, the inventory of %s %s", os.ID, os.VersionID, inv.OS.ID, inv.OS.VersionID))
-		return
+	if !d.setOS(os) {
+		d.gap(text, d.otherSystem(os))
+		return nil
 	}
-	add(inv, p)
+	complete(&p)
+	return d.add(p)
 }
 
 // purlList reads one package URL a line.
-func purlList(b []byte, inv *inventory.Inventory) error {
-	s := bufio.NewScanner(bytes.NewReader(b))
-	s.Buffer(nil, 1<<20)
-	for s.Scan() {
-		if line := strings.TrimSpace(s.Text()); line != "" && line[0] != '#' {
-			addPURL(inv, line, "purl")
+func purlList(b []byte, d *document) error {
+	return lines(b, func(line string) error {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			return nil
 		}
+		return d.addPURL(line, func(*inventory.Package) {})
+	})
+}
+
+// packageURL returns the package URL of a package whose document has none, "" where it has no such form.
+func packageURL(os inventory.OS, p *inventory.Package) string {
+	if u := p.Ecosystem.PURL(p.Name, p.Version); u != "" {
+		return u
 	}
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, err)
+	s, ok := systemOf(p.Ecosystem)
+	if !ok || s.kind == "" {
+		return ""
 	}
-	return nil
+	q, version := map[string]string{}, p.Version
+	if epoch, rest, ok := strings.Cut(version, ":"); ok && s.kind == packageurl.TypeRPM {
+		q["epoch"], version = epoch, rest
+	}
+	if p.Arch != "" && p.Arch != "(none)" {
+		q["arch"] = p.Arch
+	}
+	if own, _ := os.Ecosystem(); own == p.Ecosystem && os.VersionID != "" {
+		q["distro"] = os.ID + "-" + os.VersionID
+	}
+	return packageurl.NewPackageURL(s.kind, s.namespaces[0], p.Name, version, packageurl.QualifiersFromMap(q), "").ToString()
 }
