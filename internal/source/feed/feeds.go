@@ -13,6 +13,8 @@ import (
 	"hinomi/internal/source/feed/form"
 	"hinomi/internal/source/feed/kev"
 	"hinomi/internal/source/feed/osv"
+	"hinomi/internal/source/feed/redhat"
+	"hinomi/internal/source/feed/suse"
 	"hinomi/internal/source/feed/updateinfo"
 )
 
@@ -31,6 +33,12 @@ func Feeds() []form.Feed {
 	return []form.Feed{
 		osv.Feed(),
 		updateinfo.Feed(),
+		redhat.VEX(),
+		redhat.Advisories(),
+		redhat.Repositories(),
+		suse.VEX(),
+		suse.Advisories(),
+		suse.OSV(),
 		kev.Feed(),
 		epss.Feed(),
 		cve.Feed(),

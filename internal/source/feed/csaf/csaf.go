@@ -115,6 +115,10 @@ type vulnerability struct {
 		Products []string `json:"product_ids"`
 		URL      string   `json:"url"`
 	} `json:"remediations"`
+	Flags []struct {
+		Label    string   `json:"label"`
+		Products []string `json:"product_ids"`
+	} `json:"flags"`
 	Scores  []score  `json:"scores"`
 	Threats []threat `json:"threats"`
 }
@@ -133,6 +137,23 @@ type vector struct {
 type threat struct {
 	Category string `json:"category"`
 	Details  string `json:"details"`
+}
+
+// Read parses one document of an archive and hands it on. What it does not understand it names, and goes on with the rest.
+func Read(in *form.Document, name string, b []byte, p Publisher) error {
+	list, err := Parse(b, in.Feed, p)
+	if err != nil {
+		in.Problem(name, err)
+	}
+	for _, a := range list {
+		for i := range a.Affected {
+			in.SpeaksFor(a.Affected[i].Ecosystem, a.Affected[i].Release)
+		}
+		if err := in.Advisory(a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Parse reads one document: one advisory for each vulnerability, or one for several that are said of the same packages in the same way.

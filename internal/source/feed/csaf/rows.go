@@ -33,10 +33,9 @@ type rows struct {
 	publisher Publisher
 	faults    faults
 
-	out  []advisory.Affected
-	evrs []string       // of each row: the fixed version
-	at   map[rowKey]int // into out
-	ids  []string       // of each row: the first product id it was made of
+	out []advisory.Affected
+	at  map[rowKey]int // into out
+	ids []string       // of each row: the first product id it was made of
 }
 
 type rowKey struct {
@@ -58,6 +57,7 @@ func (r *rows) read(v *vulnerability) []advisory.Affected {
 		}
 	}
 	r.tidy()
+	r.justify(v)
 	return r.out
 }
 
@@ -113,7 +113,6 @@ func (r *rows) add(id string, s status, state advisory.State) {
 		i = len(r.out)
 		r.at[k] = i
 		r.out = append(r.out, advisory.Affected{Ecosystem: sub.Ecosystem, Release: sub.Release, Package: sub.Package, State: state, Module: sub.Module})
-		r.evrs = append(r.evrs, sub.EVR)
 		r.ids = append(r.ids, id)
 		r.out[i].Ranges = rangesOf(state, sub.EVR)
 		if sub.Arch == "" {
@@ -141,6 +140,21 @@ func rangesOf(state advisory.State, fixed string) []advisory.Range {
 		events = append(events, advisory.Event{Fixed: fixed})
 	}
 	return []advisory.Range{{Type: "ECOSYSTEM", Events: events}}
+}
+
+// justify says why a package is not affected: the labels of flags (3.2.3.5.2) are the words of VEX.
+func (r *rows) justify(v *vulnerability) {
+	labels := map[string]advisory.Justification{}
+	for _, f := range v.Flags {
+		for _, id := range f.Products {
+			labels[id] = advisory.Justification(f.Label)
+		}
+	}
+	for i := range r.out {
+		if r.out[i].State == advisory.StateNotAffected {
+			r.out[i].Justification = labels[r.ids[i]]
+		}
+	}
 }
 
 // place is one package of one release.
