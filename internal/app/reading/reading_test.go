@@ -188,14 +188,19 @@ func TestLiar(t *testing.T) {
 	}
 }
 
-// TestDies: the end of the child is an error that says why, and the next disk is read.
+// TestDies: the end of the child is an error that says why, and the next disk is read. Ends for want of memory are the sandbox's own tests.
 func TestDies(t *testing.T) {
 	img := open(t, example(t))
-	r := reader()
-	r.Limits.MemoryBytes = 1 // with what every Go program takes: nothing is left
-	// Not as a file: its blocks are then kept in memory, and the example needs more than is left.
-	if _, _, err := r.Read(t.Context(), job, []reading.Device{struct{ reading.Device }{img}}, nil); !errors.Is(err, sandbox.ErrKilled) {
-		t.Errorf("got %v, want ErrKilled", err)
+	for want, limits := range map[error]sandbox.Limits{
+		sandbox.ErrTimeout:  {Wall: 1},
+		sandbox.ErrProtocol: {ReadBytes: 1 << 20}, // the example needs more
+	} {
+		r := reader()
+		r.Limits = limits
+		// Not as a file: then the child itself would read it, and the parent would not count.
+		if _, _, err := r.Read(t.Context(), job, []reading.Device{struct{ reading.Device }{img}}, nil); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()

@@ -1,10 +1,12 @@
 package extract
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"sort"
 	"strings"
 
 	"hinomi/internal/inventory"
@@ -23,7 +25,6 @@ type ownership struct {
 	files  []ownedFile // sorted by path once it is complete
 	owners []string
 	passed int64 // files that were not opened
-	buf    []byte
 }
 
 type ownedFile struct {
@@ -56,7 +57,7 @@ func (c *claims) claim(dir, base []byte, owner uint32) {
 		return
 	}
 	c.buf = append(append(c.buf[:0], dir...), base...)
-	c.files = append(c.files, ownedFile{sumPath(c.seed, c.buf), owner})
+	c.files = append(c.files, ownedFile{sumPath(c.seed, "", bytes.TrimLeft(c.buf, "/")), owner})
 }
 
 // add takes what one goroutine gathered. It is called by one goroutine.
@@ -70,18 +71,14 @@ func (o *ownership) complete() {
 	o.files = slices.CompactFunc(o.files, func(a, b ownedFile) bool { return a.path == b.path })
 }
 
-// of returns the package that owns a file. It is called by one goroutine at a time.
+// of returns the package that owns a file, once the gathering is complete. It is safe for concurrent use.
 func (o *ownership) of(dir, base string) (string, bool) {
 	if len(o.files) == 0 {
 		return "", false
 	}
-	o.buf = append(o.buf[:0], dir...)
-	if dir != "" {
-		o.buf = append(o.buf, '/')
-	}
-	o.buf = append(o.buf, base...)
-	i, ok := slices.BinarySearchFunc(o.files, sumPath(o.seed, o.buf), func(f ownedFile, sum uint64) int { return cmp.Compare(f.path, sum) })
-	if !ok {
+	sum := sumPath(o.seed, dir, base)
+	i := sort.Search(len(o.files), func(i int) bool { return o.files[i].path >= sum })
+	if i == len(o.files) || o.files[i].path != sum {
 		return "", false
 	}
 	return o.owners[o.files[i].owner], true
@@ -101,25 +98,38 @@ func (o *ownership) note() string {
 	return fmt.Sprintf("%d files of software belong to packages of the distribution and were not opened: the distribution patches them, and its packages are judged", o.passed)
 }
 
-// sumPath hashes a path without a slash before it, as a system with a merged /usr has it (systemd, "The Case for the /usr Merge"): package
-// lists still say /lib.
-func sumPath(seed maphash.Seed, name []byte) uint64 {
+// sumPath hashes dir/base without a slash before it, as a system with a merged /usr has it (systemd, "The Case for the /usr Merge"): package
+// lists still say /lib. Either part may be empty.
+func sumPath[T string | []byte](seed maphash.Seed, dir string, base T) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
-	for len(name) > 0 && name[0] == '/' {
-		name = name[1:]
-	}
-	top := name
-	for i, b := range name {
-		if b == '/' {
-			top = name[:i]
-			break
+	if dir != "" {
+		if topOfUsr(dir) {
+			_, _ = h.WriteString("usr/") // never fails
 		}
+		_, _ = h.WriteString(dir)
+		_ = h.WriteByte('/')
+	} else if topOfUsr(base) {
+		_, _ = h.WriteString("usr/")
 	}
-	switch string(top) {
-	case "bin", "sbin", "lib", "lib32", "lib64", "libx32":
-		_, _ = h.WriteString("usr/") // never fails
+	switch part := any(base).(type) {
+	case string:
+		_, _ = h.WriteString(part)
+	case []byte:
+		_, _ = h.Write(part)
 	}
-	_, _ = h.Write(name)
 	return h.Sum64()
+}
+
+// topOfUsr says whether a path lies in one of the folders that a merged /usr took in.
+func topOfUsr[T string | []byte](name T) bool {
+	n := 0
+	for n < len(name) && name[n] != '/' {
+		n++
+	}
+	switch string(name[:n]) {
+	case "bin", "sbin", "lib", "lib32", "lib64", "libx32":
+		return true
+	}
+	return false
 }

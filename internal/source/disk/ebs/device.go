@@ -29,7 +29,7 @@ type API interface {
 
 // The defaults of Options.
 const (
-	DefaultCacheBytes = 160 << 20
+	DefaultCacheBytes = 192 << 20
 	DefaultParallel   = 32
 )
 

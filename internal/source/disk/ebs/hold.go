@@ -201,6 +201,9 @@ func (h *hold) settle() {
 
 // victim picks what must make room and the tier it goes to; tiers is nowhere. The lock is held.
 func (h *hold) victim() (*slot, int) {
+	if h.tiers[raw].bytes+h.tiers[whole].bytes+h.tiers[part].bytes <= h.tiers[raw].limit+h.tiers[whole].limit {
+		return nil, 0 // compressing costs more than getting a block here does: not before there is need
+	}
 	if t := &h.tiers[raw]; t.bytes > t.limit {
 		if s := t.oldest(); s != nil {
 			if s.valid == kept.All() {
