@@ -26,14 +26,14 @@ func Feed() form.Feed {
 					in.Problem(name, err)
 					return nil
 				}
-				return handOn(in, a, ecosystem)
+				return HandOn(in, a, ecosystem)
 			}, ".json")
 		},
 	}
 }
 
-// handOn hands on an OSV document without what it says of other ecosystems.
-func handOn(in *form.Document, a *advisory.Advisory, ecosystem string) error {
+// HandOn hands on an OSV document without what it says of other ecosystems.
+func HandOn(in *form.Document, a *advisory.Advisory, ecosystem string) error {
 	kept := a.Affected[:0]
 	for _, f := range a.Affected {
 		if f.Ecosystem != ecosystem {
