@@ -98,6 +98,9 @@ type CVE struct {
 	SSVC        *SSVC      `json:"ssvc,omitempty"`
 	Published   time.Time  `json:"published,omitzero"`
 	Rejected    bool       `json:"rejected,omitempty"`
+	// Status is how far NVD is with it, in its words (vulnStatus): "Received", "Awaiting Analysis", "Undergoing Analysis", "Analyzed", "Modified",
+	// "Deferred", "Rejected". Scores of others stand beside one that waits; of a deferred one NVD will give none.
+	Status string `json:"status,omitempty"`
 }
 
 // EPSS is the Exploit Prediction Scoring System's estimate (FIRST): probability of exploitation within 30 days.

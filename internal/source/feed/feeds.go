@@ -12,6 +12,7 @@ import (
 	"hinomi/internal/source/feed/epss"
 	"hinomi/internal/source/feed/form"
 	"hinomi/internal/source/feed/kev"
+	"hinomi/internal/source/feed/nvd"
 	"hinomi/internal/source/feed/osv"
 	"hinomi/internal/source/feed/redhat"
 	"hinomi/internal/source/feed/suse"
@@ -41,6 +42,7 @@ func Feeds() []form.Feed {
 		suse.OSV(),
 		kev.Feed(),
 		epss.Feed(),
+		nvd.Feed(),
 		cve.Feed(),
 		endoflife.API(),
 		endoflife.Products(),

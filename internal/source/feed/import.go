@@ -60,12 +60,13 @@ func Import(ctx context.Context, dir string, sink Sink, o Options) (Report, erro
 	}
 	rep.Unread = unread
 	prog := Progress{}
+	told := map[string]form.Replaced{}
 	for _, e := range entries {
 		prog.BytesTotal += e.Bytes
 	}
 	for _, e := range entries {
 		prog.File = e.File
-		f, problems, err := importFile(ctx, dir, e, sink, o, &prog)
+		f, problems, err := importFile(ctx, dir, e, sink, o, &prog, told)
 		if err != nil {
 			return rep, fmt.Errorf("import %s: %w", e.File, err)
 		}
@@ -117,9 +118,20 @@ func plan(dir string, o Options) ([]Entry, []Unread, error) {
 	slices.SortStableFunc(entries, func(a, b Entry) int {
 		fa, _ := find(a.File)
 		fb, _ := find(b.File)
-		return cmp.Or(cmp.Compare(order[fa.ID], order[fb.ID]), cmp.Compare(a.File, b.File))
+		return cmp.Or(cmp.Compare(order[fa.ID], order[fb.ID]), first(fa.HoldsChanges(a.File), fb.HoldsChanges(b.File)), cmp.Compare(a.File, b.File))
 	})
 	return entries, unread, nil
+}
+
+// first orders what holds before what does not.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // unlisted returns the feeds in dir that the manifest does not list. Other files are of no interest.
@@ -152,7 +164,7 @@ func unlisted(dir string, listed map[string]bool) ([]Entry, error) {
 }
 
 // importFile verifies and reads one file.
-func importFile(ctx context.Context, dir string, e Entry, sink Sink, o Options, prog *Progress) (advisory.Feed, []Problem, error) {
+func importFile(ctx context.Context, dir string, e Entry, sink Sink, o Options, prog *Progress, told map[string]form.Replaced) (advisory.Feed, []Problem, error) {
 	kind, _ := find(e.File)
 	file, err := os.Open(filepath.Join(dir, filepath.FromSlash(e.File))) //nolint:gosec // the manifest's paths do not lead out of the folder
 	if err != nil {
@@ -171,7 +183,10 @@ func importFile(ctx context.Context, dir string, e Entry, sink Sink, o Options, 
 			return advisory.Feed{}, nil, err
 		}
 	}
-	return readFile(ctx, kind, e, file, st.Size(), sink, o, prog)
+	if told[kind.ID] == nil {
+		told[kind.ID] = form.Replaced{}
+	}
+	return readFile(ctx, kind, e, file, st.Size(), sink, o, prog, told[kind.ID])
 }
 
 // ImportBytes reads one feed file from memory, as if it lay at that path in a folder.
@@ -180,7 +195,7 @@ func ImportBytes(ctx context.Context, file string, b []byte, sink Sink, o Option
 	if !ok {
 		return advisory.Feed{}, fmt.Errorf("import %s: no feed is read from such a path", file)
 	}
-	f, _, err := readFile(ctx, kind, Entry{File: file, Bytes: int64(len(b))}, bytes.NewReader(b), int64(len(b)), sink, o, &Progress{})
+	f, _, err := readFile(ctx, kind, Entry{File: file, Bytes: int64(len(b))}, bytes.NewReader(b), int64(len(b)), sink, o, &Progress{}, nil)
 	if err != nil {
 		return f, fmt.Errorf("import %s: %w", file, err)
 	}
@@ -188,7 +203,7 @@ func ImportBytes(ctx context.Context, file string, b []byte, sink Sink, o Option
 }
 
 // readFile reads one verified file.
-func readFile(ctx context.Context, kind form.Feed, e Entry, at io.ReaderAt, size int64, sink Sink, o Options, prog *Progress) (advisory.Feed, []Problem, error) {
+func readFile(ctx context.Context, kind form.Feed, e Entry, at io.ReaderAt, size int64, sink Sink, o Options, prog *Progress, told form.Replaced) (advisory.Feed, []Problem, error) {
 	base := prog.BytesDone
 	tell := func(done int64, rows int) {
 		if o.Progress != nil {
@@ -197,7 +212,7 @@ func readFile(ctx context.Context, kind form.Feed, e Entry, at io.ReaderAt, size
 			o.Progress(p)
 		}
 	}
-	in, err := form.Read(ctx, kind, form.Source{File: e.File, At: at, Size: size, Sink: sink, Limits: o.Limits, Progress: tell})
+	in, err := form.Read(ctx, kind, form.Source{File: e.File, At: at, Size: size, Sink: sink, Limits: o.Limits, Progress: tell, Replaced: told})
 	if err != nil {
 		return advisory.Feed{}, nil, err
 	}

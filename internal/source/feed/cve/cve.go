@@ -16,7 +16,7 @@ import (
 // from CISA's Vulnrichment, whose "CISA-ADP" container adds SSVC, CVSS and CWE to records whose own authority gave none.
 func Feed() form.Feed {
 	return form.Feed{
-		ID: "cve", Title: "CVE list v5 and CISA Vulnrichment", Files: []string{"cve/vulnrichment*.zip", "cve/cvelistV5*.zip"},
+		ID: "cve", Title: "CVE list v5 and CISA Vulnrichment", Files: []string{"cve/vulnrichment*.zip", "cve/cvelistV5*.zip", "cve/cvelistV5*.tar.gz"},
 		Name: func(file string) string {
 			if strings.Contains(file, "vulnrichment") {
 				return "cve/vulnrichment"
@@ -123,8 +123,11 @@ func (k *container) addTo(c *advisory.CVE) {
 				c.Severity = append(c.Severity, advisory.Severity{Type: s.kind, Score: s.score.Vector, Source: k.Provider.Name})
 			}
 		}
-		if m.Other.Type == "ssvc" && c.SSVC == nil {
+		switch {
+		case m.Other.Type == "ssvc" && c.SSVC == nil:
 			c.SSVC = ssvcOf(m.Other.Content)
+		case m.Other.Type == "kev" && c.KEV == nil:
+			c.KEV = kevOf(m.Other.Content)
 		}
 	}
 	for _, p := range k.Problems {
@@ -134,6 +137,17 @@ func (k *container) addTo(c *advisory.CVE) {
 			}
 		}
 	}
+}
+
+// kevOf reads the entry that CISA's container names for a CVE of its Known Exploited Vulnerabilities catalog: a day and an address.
+func kevOf(raw json.RawMessage) *advisory.KEV {
+	var d struct {
+		Added string `json:"dateAdded"`
+	}
+	if json.Unmarshal(raw, &d) != nil || d.Added == "" {
+		return nil
+	}
+	return &advisory.KEV{Added: d.Added}
 }
 
 // ssvcOf reads CISA's decision points. The words are written in any case, and "-" for "not decided" (seen in records of 2024).

@@ -19,6 +19,7 @@ type Source struct {
 	Sink     Sink
 	Limits   Limits
 	Progress func(done int64, rows int) // bytes of the file as it lies there, rows handed on; may be nil
+	Replaced Replaced                   // the ids told by the kind's files of changes: added to by them, left out of the others; may be nil
 }
 
 // Learnt is what reading a file has told beside what went to the sink.
@@ -36,7 +37,7 @@ type Learnt struct {
 func Read(ctx context.Context, kind Feed, s Source) (Learnt, error) {
 	in := &Document{
 		File: s.File, Feed: kind.Name(s.File), at: s.At, size: s.Size, sink: s.Sink, limits: s.Limits.withDefaults(), progress: s.Progress,
-		speaksFor: map[string]bool{},
+		speaksFor: map[string]bool{}, told: s.Replaced, changes: kind.HoldsChanges(s.File) && s.Replaced != nil,
 	}
 	if in.progress == nil {
 		in.progress = func(int64, int) {}
@@ -75,6 +76,8 @@ type Document struct {
 	dated     time.Time
 	speaksFor map[string]bool
 	problems  []Problem
+	told      Replaced
+	changes   bool // the file holds changes: its ids go into told
 }
 
 // Limits returns the limits that hold, none of them zero.
@@ -83,6 +86,9 @@ func (in *Document) Limits() Limits { return in.limits }
 // Advisory hands an advisory on and counts it.
 func (in *Document) Advisory(a *advisory.Advisory) error {
 	in.documents++
+	if in.replaced(a.ID, a.Modified) {
+		return nil
+	}
 	in.rows += len(a.Affected)
 	if a.Modified.After(in.newest) {
 		in.newest = a.Modified
@@ -91,8 +97,14 @@ func (in *Document) Advisory(a *advisory.Advisory) error {
 }
 
 // CVE hands on what is known of a CVE and counts it.
-func (in *Document) CVE(c *advisory.CVE) error {
+func (in *Document) CVE(c *advisory.CVE) error { return in.CVEAt(c, time.Time{}) }
+
+// CVEAt is CVE for a publisher who says when a record was last changed.
+func (in *Document) CVEAt(c *advisory.CVE, modified time.Time) error {
 	in.documents++
+	if in.replaced(c.ID, modified) {
+		return nil
+	}
 	in.rows++
 	return in.sink.CVE(c)
 }

@@ -39,7 +39,14 @@ type Feed struct {
 	Files []string                                      // patterns of path.Match, of slash-separated paths inside the folder
 	Name  func(file string) string                      // the loaded feed's name: "osv/AlmaLinux"
 	Read  func(ctx context.Context, in *Document) error // hands everything to the document's sink
+
+	// Changes reports whether a file holds what changed since the others of the kind were published: it is read before them, and its
+	// documents take the place of theirs. nil: no file does.
+	Changes func(file string) bool
 }
+
+// HoldsChanges reports whether a file of the kind holds what changed since the others were published.
+func (f Feed) HoldsChanges(file string) bool { return f.Changes != nil && f.Changes(file) }
 
 // Reads reports whether a file of a folder is one of this kind.
 func (f Feed) Reads(file string) bool {
