@@ -84,7 +84,7 @@ func (r *reader) readUnmounted(ctx context.Context, inv *inventory.Inventory, u 
 		if u.Path != "" {
 			path = "/" + u.Path
 		} else if u.Volume != nil {
-			reason = fmt.Sprintf("volume %d (%s): %s", u.Volume.Index, u.Volume.Type, reason)
+			reason = fmt.Sprintf("%s, %s: %s", u.Volume.Title(), u.Volume.Type, reason)
 		}
 		inv.Gaps = append(inv.Gaps, inventory.Gap{Path: path, FoundBy: "disk", Reason: reason})
 		return nil
@@ -112,7 +112,7 @@ func (r *reader) readUnmounted(ctx context.Context, inv *inventory.Inventory, u 
 			inv.Gaps = append(inv.Gaps, g)
 		}
 	}
-	inv.Notes = append(inv.Notes, fmt.Sprintf("volume %d (%s) is not in the tree of files and was read by itself: %v", u.Volume.Index, u.Volume.Type, u.Err))
+	inv.Notes = append(inv.Notes, fmt.Sprintf("%s, %s, is not in the tree of files and was read by itself: %v", u.Volume.Title(), u.Volume.Type, u.Err))
 	return nil
 }
 
@@ -130,7 +130,7 @@ func addMissingEnd(inv *inventory.Inventory, d *disk.Disk) {
 			continue
 		}
 		if size, have := v.FS.Info().Size, min(v.Size, d.Size-v.Offset); size > have {
-			gap("/", fmt.Sprintf("volume %d: the file system has %d bytes, of which %d are there: the copy was cut", v.Index, size, have))
+			gap("/", fmt.Sprintf("%s: the file system has %d bytes, of which %d are there: the copy was cut", v.Title(), size, have))
 		}
 	}
 }
@@ -149,7 +149,7 @@ func volumeFaults(disks []*disk.Disk) string {
 			if what == "" {
 				what = "content not recognised"
 			}
-			text += fmt.Sprintf("; volume %d (%s, %d MiB)", v.Index, what, v.Size>>20)
+			text += fmt.Sprintf("; %s (%s, %d MiB)", v.Title(), what, v.Size>>20)
 			if v.Err != nil && !errors.Is(v.Err, disk.ErrNoFiles) {
 				text += ": " + v.Err.Error()
 			}

@@ -61,7 +61,7 @@ func TestMountGroup(t *testing.T) {
 		}
 		reasons[u.Path+" "+u.Volume.Name] = u.Err.Error()
 	}
-	const alone = "no line of etc/fstab names it"
+	const alone = "nothing on the disk says where it is mounted"
 	wantNot := map[string]string{
 		"var vg-one/r5":   "logical volume vg-one/r5 (raid5): segment type raid5: not supported",
 		" vg-one/r10":     "logical volume vg-one/r10 (raid10): segment type raid10: not supported",

@@ -49,7 +49,7 @@ func findRoot(disks []*Disk) (root *Volume, others []*Volume, notes []string) {
 	for i, c := range found {
 		if i != best {
 			others = append(others, c.volume)
-			names = append(names, c.volume.title())
+			names = append(names, c.volume.Title())
 		}
 	}
 	why := "it comes first"
@@ -57,12 +57,12 @@ func findRoot(disks []*Disk) (root *Volume, others []*Volume, notes []string) {
 		why = strings.Join(r, ", ")
 	}
 	notes = append(notes, fmt.Sprintf("several volumes hold an operating system: %s is taken as the running one (%s), not %s",
-		found[best].volume.title(), why, strings.Join(names, ", ")))
+		found[best].volume.Title(), why, strings.Join(names, ", ")))
 	return found[best].volume, others, notes
 }
 
-// title names a volume for people.
-func (v *Volume) title() string {
+// Title names a volume for people: by its number, its name or label, and its UUID.
+func (v *Volume) Title() string {
 	name := fmt.Sprintf("volume %d", v.Index)
 	switch {
 	case v.Name != "":

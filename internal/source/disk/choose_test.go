@@ -106,7 +106,7 @@ func TestUnits(t *testing.T) {
 		got[u.Path+"!"] = u.Err.Error()
 	}
 	want := map[string]string{
-		"home": "home", "twice": "usr", "var!": "var.mount says noauto", "!": "no line of etc/fstab names it", // the partition whose flag forbids it
+		"home": "home", "twice": "usr", "var!": "var.mount says noauto", "!": "nothing on the disk says where it is mounted", // the partition whose flag forbids it
 		"secret!": `crypto_LUKS: encrypted with LUKS version 1, cipher "-", UUID 55555555-5555-4555-8555-555555555555: not supported`,
 	}
 	if d := cmp.Diff(want, got); d != "" {

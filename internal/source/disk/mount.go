@@ -236,7 +236,7 @@ func (r *Root) listRest(disks []*Disk) {
 			}
 			err := v.Err
 			if v.FS != nil {
-				err = errors.New("no line of etc/fstab names it")
+				err = errors.New("nothing on the disk says where it is mounted")
 			}
 			r.Unmounted = append(r.Unmounted, Unmounted{Kind: v.Type, Volume: v, Err: err})
 		}

@@ -150,7 +150,7 @@ LABEL=HOME /home ext4 noauto 0 2
 		"var raw":   `crypto_LUKS: encrypted with LUKS version 1, cipher "aes-xts-plain64", UUID 55555555-5555-4555-8555-555555555555: not supported`,
 		"home home": "fstab says noauto",
 		"srv":       `"/dev/mapper/vg-lv" is on none of the disks: file does not exist`,
-		" var":      "no line of etc/fstab names it",
+		" var":      "nothing on the disk says where it is mounted",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("want -, got +:\n%s\n%q", diff, slices.Sorted(maps.Keys(got)))

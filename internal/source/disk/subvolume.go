@@ -39,10 +39,10 @@ func (d *Disk) chooseSubvolume(v *Volume) (note string) {
 	}
 	paths, err := s.Subvolumes()
 	if err != nil {
-		d.Gaps = append(d.Gaps, fmt.Sprintf("%s: subvolumes: %v", v.title(), err))
+		d.Gaps = append(d.Gaps, fmt.Sprintf("%s: subvolumes: %v", v.Title(), err))
 	}
 	if len(paths) > maxSubvolumes {
-		d.Gaps = append(d.Gaps, fmt.Sprintf("%s: %d subvolumes, of which %d were looked at for a root", v.title(), len(paths), maxSubvolumes))
+		d.Gaps = append(d.Gaps, fmt.Sprintf("%s: %d subvolumes, of which %d were looked at for a root", v.Title(), len(paths), maxSubvolumes))
 		paths = paths[:maxSubvolumes]
 	}
 	var chosen FS
@@ -50,7 +50,7 @@ func (d *Disk) chooseSubvolume(v *Volume) (note string) {
 	for _, path := range paths {
 		fsys, err := s.Subvolume([]string{"subvol=" + path})
 		if err != nil {
-			d.Gaps = append(d.Gaps, fmt.Sprintf("%s: subvolume %.64q: %v", v.title(), path, err))
+			d.Gaps = append(d.Gaps, fmt.Sprintf("%s: subvolume %.64q: %v", v.Title(), path, err))
 			continue
 		}
 		if rootScore(&Volume{FS: fsys}) < 2 {
@@ -66,7 +66,7 @@ func (d *Disk) chooseSubvolume(v *Volume) (note string) {
 		return ""
 	}
 	v.FS = chosen
-	note = fmt.Sprintf("subvolume %q of %s is the root", name, v.title())
+	note = fmt.Sprintf("subvolume %q of %s is the root", name, v.Title())
 	if named {
 		note += ", as its own etc/fstab says"
 	}

@@ -199,6 +199,8 @@ func (w *walker) entries(ctx context.Context, dir string, entries []fs.DirEntry,
 		case w.excluded(child):
 		case depth >= maxDepth || len(child) > maxPath:
 			w.gap(host.Path(child[:min(len(child), maxPath)]), "", fmt.Sprintf("not entered: more than %d folders deep, or a path of more than %d bytes", maxDepth, maxPath))
+		case name == "snapshot" && snapperHolds(dir, entries):
+			w.note(host.Path(child) + ": not entered, an earlier state of the disk that snapper keeps")
 		case w.folders >= maxFolders:
 			w.full = true
 			w.gap(host.Path(child), "", fmt.Sprintf("the walk ended here: more than %d folders", maxFolders))
@@ -209,6 +211,14 @@ func (w *walker) entries(ctx context.Context, dir string, entries []fs.DirEntry,
 		}
 	}
 	return nil
+}
+
+// snapperHolds says whether a folder is one of snapper's: .snapshots/NUMBER with info.xml beside the snapshot (snapper(8), "FILES"). What lies in
+// the snapshot was installed once, and is read where it still is.
+func snapperHolds(dir string, entries []fs.DirEntry) bool {
+	number := path.Base(dir)
+	return path.Base(path.Dir(dir)) == ".snapshots" && strings.Trim(number, "0123456789") == "" &&
+		slices.ContainsFunc(entries, func(d fs.DirEntry) bool { return d.Name() == "info.xml" && d.Type().IsRegular() })
 }
 
 // file hands a file to the first extractor that wants it.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -215,6 +216,21 @@ func (m mountedInfo) Sys() any {
 	s := *m.FileInfo.Sys().(*syscall.Stat_t)
 	s.Dev = m.device
 	return &s
+}
+
+// TestSnapper: earlier states of a disk are not what is installed; a folder that only looks like one is walked.
+func TestSnapper(t *testing.T) {
+	meta := func(n string) string { return "Name: " + n + "\nVersion: 1\n" }
+	inv := run(t, files(map[string]string{
+		".snapshots/7/info.xml": "<snapshot/>", ".snapshots/7/snapshot/srv/old.dist-info/METADATA": meta("old"),
+		".snapshots/8/snapshot/srv/bare.dist-info/METADATA": meta("bare"),
+		"srv/snapshot/new.dist-info/METADATA":               meta("new"), "srv/info.xml": "x",
+	}), extract.Options{})
+	if diff := cmp.Diff([]string{"python bare 1", "python new 1"}, short(inv)); diff != "" || !slices.ContainsFunc(inv.Notes, func(n string) bool {
+		return strings.HasPrefix(n, "/.snapshots/7/snapshot: not entered")
+	}) {
+		t.Errorf("notes %q: %s", inv.Notes, diff)
+	}
 }
 
 func TestMountsOfALiveHost(t *testing.T) {
