@@ -31,7 +31,7 @@ func TestList(t *testing.T) {
 		t.Fatalf("%d documents, problems %v", l.Documents, l.Problems)
 	}
 	c := s.CVEs["CVE-2023-0001"]
-	want := []advisory.Severity{{Type: "CVSS_V3", Score: "CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:U/C:H/I:H/A:H", Source: "palo_alto"}}
+	want := []advisory.Severity{{Type: "CVSS_V3", Score: "CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:U/C:H/I:N/A:H", Source: "palo_alto"}}
 	if diff := cmp.Diff(want, c.Severity); diff != "" || c.Description == "" || !cmp.Equal(c.CWEs, []string{"CWE-319"}) {
 		t.Errorf("got %+v\n%s", c, diff)
 	}
