@@ -32,6 +32,9 @@ func (c *command) checkFormat(cmd *cobra.Command) error {
 	if cmd.CommandPath() == "hinomi scan" {
 		known = append(known, "cyclonedx")
 	}
+	if cmd.CommandPath() == "hinomi match" {
+		known = append(known, "tsv")
+	}
 	if !slices.Contains(known, c.output) {
 		return usageError("--output %q is none of %s", c.output, strings.Join(known, ", "))
 	}
