@@ -2,14 +2,13 @@ package app
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/netip"
 
 	"hinomi/internal/api"
+	"hinomi/internal/app/selection"
 	"hinomi/internal/auth"
 	"hinomi/internal/connector"
-	"hinomi/internal/evaluate/rule/tag"
 	"hinomi/internal/secret"
 	"hinomi/internal/source/aws/live"
 )
@@ -35,40 +34,16 @@ func (a actions) TestConnector(ctx context.Context, by auth.Principal, idOrName 
 	return out, err
 }
 
-// EditUser stores a user's role, scope and whether it is disabled.
-func (a *App) EditUser(ctx context.Context, by auth.Principal, u auth.User) error {
-	if err := allow(by, auth.WriteUsers, ""); err != nil {
-		return err
-	}
-	return a.db.InTx(ctx, func(ctx context.Context) error {
-		if err := a.db.UpdateUser(ctx, u); err != nil {
-			return err
-		}
-		return a.audit(ctx, by, "user.edit", "user "+u.ID, "", string(u.Role))
-	})
-}
-
-// CancelJob cancels a job that waits or runs.
-func (a *App) CancelJob(ctx context.Context, by auth.Principal, id string) error {
-	if err := allow(by, auth.CancelJobs, ""); err != nil {
-		return err
-	}
-	if err := a.db.Jobs().Cancel(ctx, id); err != nil {
-		return err
-	}
-	return a.audit(ctx, by, "job.cancel", "job "+id, "", "")
-}
-
 // Handler returns the HTTP interface.
 func (a *App) Handler(ctx context.Context, o HandlerOptions) (http.Handler, error) {
-	installation, err := a.db.InstallationID(ctx)
+	installation, err := a.core.DB.InstallationID(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return api.New(api.Config{
-		Store: a.db, Actions: actions{a}, Installation: installation, Version: Version, Commit: Commit, Now: a.now, Log: a.log,
+		Store: a.core.DB, Actions: actions{a}, Installation: installation, Version: Version, Commit: Commit, Now: a.core.Now, Log: a.core.Log,
 		HTTPS: o.HTTPS, OpenMetrics: o.OpenMetrics, Proxies: o.Proxies, Origins: o.Origins, AWSCalls: a.awsCalls, Refusals: refusals(),
-		Ready: []api.Readiness{{Name: "advisories", Check: func(context.Context) error { return a.haveAdvisories() }}},
+		Ready: []api.Readiness{{Name: "advisories", Check: func(context.Context) error { return a.core.HaveAdvisories() }}},
 	})
 }
 
@@ -82,7 +57,7 @@ type HandlerOptions struct {
 }
 
 func (a *App) awsCalls() []api.Calls {
-	totals := a.clients.Totals()
+	totals := a.core.Clients.Totals()
 	out := make([]api.Calls, 0, len(totals))
 	for _, t := range totals {
 		out = append(out, api.Calls{Service: t.Service, API: t.API, Calls: t.Calls, Throttled: t.Throttled, Failed: t.Failed})
@@ -96,18 +71,6 @@ func refusals() []api.Refusal {
 		{Err: ErrForbidden, Status: http.StatusForbidden, Hint: "ask an administrator for the permission"},
 		{Err: ErrReadOnly, Status: http.StatusConflict, Hint: "allow the connector snapshot-volumes"},
 		{Err: ErrInUse, Status: http.StatusConflict, Hint: "remove what depends on it first"},
-		{Err: errTagRule, Status: http.StatusUnprocessableEntity, Hint: "correct the rule at the place that the error names"},
+		{Err: selection.ErrTagRule, Status: http.StatusUnprocessableEntity, Hint: "correct the rule at the place that the error names"},
 	}
-}
-
-// errTagRule marks a dynamic tag's rule that does not compile.
-var errTagRule = errors.New("rule refused")
-
-// tagFault marks a compiler's error as the caller's affair.
-func tagFault(err error) error {
-	var e *tag.Error
-	if errors.As(err, &e) {
-		return errors.Join(errTagRule, err)
-	}
-	return err
 }

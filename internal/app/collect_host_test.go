@@ -66,11 +66,11 @@ func TestCollectHost(t *testing.T) {
 	o := app.HostOptions{Root: root, Paths: []string{"/srv"}, Metadata: metadata(t, c.account, region, c.ids[0])}
 	c.captured(map[string]string{"bash": "5.2.26-6.el10"})
 	c.tick(time.Minute)
-	inv, err := cfg.CollectHost(t.Context(), o)
+	inv, err := app.CollectHost(t.Context(), cfg, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cfg.SendHost(t.Context(), inv, o); err != nil {
+	if err := app.SendHost(t.Context(), cfg, inv, o); err != nil {
 		t.Fatal(err)
 	}
 	c.read()
@@ -90,7 +90,7 @@ func TestCollectHost(t *testing.T) {
 		t.Errorf("coverage: %+v", r)
 	}
 	o.Metadata = "http://127.0.0.1:1"
-	if err := cfg.SendHost(t.Context(), inv, o); err == nil || !strings.Contains(err.Error(), "metadata service") {
+	if err := app.SendHost(t.Context(), cfg, inv, o); err == nil || !strings.Contains(err.Error(), "metadata service") {
 		t.Errorf("without an instance: %v", err)
 	}
 }

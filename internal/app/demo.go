@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"hinomi/internal/app/reading"
+	"hinomi/internal/app/target"
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/pipeline"
@@ -57,7 +58,7 @@ func (a *App) Demonstrate(ctx context.Context, dir string) (Demonstrated, error)
 	if out.Feeds, err = a.ImportFeeds(ctx, by, filepath.Join(dir, "feeds"), FeedOptions{}); err != nil {
 		return out, err
 	}
-	db, release, err := a.lib().use()
+	db, release, err := a.core.Library.Use()
 	if err != nil {
 		return out, err
 	}
@@ -71,18 +72,18 @@ func (a *App) Demonstrate(ctx context.Context, dir string) (Demonstrated, error)
 		return out, err
 	}
 	for i, d := range disks {
-		a.cfg.Progress(pipeline.Step{Stage: "scan", Done: i, Total: len(disks), What: d.Image})
+		a.core.Progress(pipeline.Step{Stage: "scan", Done: i, Total: len(disks), What: d.Image})
 		s, err := a.scanExample(ctx, dir, d)
 		if err != nil {
 			return out, fmt.Errorf("scan %s: %w", d.Image, err)
 		}
 		out.Disks = append(out.Disks, s)
 	}
-	a.cfg.Progress(pipeline.Step{Stage: "scan", Done: len(disks), Total: len(disks)})
-	if out.Findings, err = a.db.CountFindings(ctx, by.Scope, store.FindingFilter{}); err != nil {
+	a.core.Progress(pipeline.Step{Stage: "scan", Done: len(disks), Total: len(disks)})
+	if out.Findings, err = a.core.DB.CountFindings(ctx, by.Scope, store.FindingFilter{}); err != nil {
 		return out, err
 	}
-	out.Coverage, err = a.db.CountCoverage(ctx, by.Scope, store.CoverageFilter{})
+	out.Coverage, err = a.core.DB.CountCoverage(ctx, by.Scope, store.CoverageFilter{})
 	return out, err
 }
 
@@ -106,11 +107,11 @@ func exampleDisks(dir string) ([]exampleDisk, error) {
 // scanExample reads an image as the snapshot of an instance's volume and puts its inventory through the line.
 func (a *App) scanExample(ctx context.Context, dir string, d exampleDisk) (DiskScan, error) {
 	ref := asset.Ref{Account: d.Account, Region: d.Region, Kind: asset.KindInstance, ID: d.Instance}
-	v, err := a.db.Asset(ctx, auth.Everything(), ref)
+	v, err := a.core.DB.Asset(ctx, auth.Everything(), ref)
 	if err != nil {
 		return DiskScan{}, fmt.Errorf("instance %s of the example: %w", d.Instance, err)
 	}
-	path, err := unpack(filepath.Join(dir, filepath.FromSlash(d.Image)))
+	path, err := target.Unpack(filepath.Join(dir, filepath.FromSlash(d.Image)))
 	if err != nil {
 		return DiskScan{}, err
 	}
@@ -120,11 +121,11 @@ func (a *App) scanExample(ctx context.Context, dir string, d exampleDisk) (DiskS
 		return DiskScan{}, err
 	}
 	defer img.Close() //nolint:errcheck // only read
-	inv, err := a.readDisks(ctx, reading.Job{Source: d.Volume, Disks: []reading.Disk{{Name: d.Device}}}, []reading.Device{img})
+	inv, err := a.core.ReadDisks(ctx, reading.Job{Source: d.Volume, Disks: []reading.Disk{{Name: d.Device}}}, []reading.Device{img})
 	if err != nil {
 		return DiskScan{}, err
 	}
 	out := DiskScan{Instance: ref, Name: v.Base().Name(), Image: d.Image, OS: inv.OS.PrettyName, Packages: len(inv.Packages)}
-	out.Outcome, err = a.line().Inspect(ctx, ref, out.Name, inv, pipeline.Cost{Bytes: img.Size()})
+	out.Outcome, err = a.core.Line().Inspect(ctx, ref, out.Name, inv, pipeline.Cost{Bytes: img.Size()})
 	return out, err
 }

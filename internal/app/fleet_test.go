@@ -172,8 +172,7 @@ func (f *fleet) open(t *testing.T) *app.App {
 // tinyDisk makes a Debian of three packages on a disk of a few MiB.
 func tinyDisk(t *testing.T) string {
 	t.Helper()
-	imageNeeds(t, "mke2fs")
-	root, path := t.TempDir(), filepath.Join(t.TempDir(), "tiny.img")
+	root := t.TempDir()
 	status := ""
 	for _, name := range []string{"bash", "openssl", "zlib1g"} {
 		status += "Package: " + name + "\nStatus: install ok installed\nVersion: 1.2-3\nArchitecture: amd64\nMaintainer: nobody\nDescription: x\n\n"
@@ -188,9 +187,7 @@ func tinyDisk(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	imageSized(t, path, 4<<20)
-	imageRun(t, "mke2fs", "-q", "-F", "-t", "ext4", "-d", root, path)
-	return path
+	return diskOf(t, root, 4)
 }
 
 // past gives some instances of an account a way in from the internet, and others an inventory of days ago, the later the older.

@@ -15,7 +15,7 @@ func (a *App) Reach(ctx context.Context, by auth.Principal) ([]reach.Exposure, e
 	if !by.May(auth.ReadAssets) {
 		return nil, fmt.Errorf("%w: %s may not read assets", ErrForbidden, by.Name)
 	}
-	world, err := a.world(ctx)
+	world, err := a.core.World(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func (a *App) Reach(ctx context.Context, by auth.Principal) ([]reach.Exposure, e
 }
 
 // ReachDump judges a folder of AWS CLI JSON, without any installation.
-func (c Config) ReachDump(ctx context.Context, dir string) ([]reach.Exposure, error) {
+func ReachDump(ctx context.Context, dir string) ([]reach.Exposure, error) {
 	res, err := dump.Read(ctx, dir, dump.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("read the dump %s: %w", dir, err)

@@ -21,7 +21,6 @@ import (
 // TestSecretsOnDisks finds a private key on an instance's disk where that is switched on, keeps where it lies and its fingerprint as a finding of the
 // instance, and nothing of the key itself.
 func TestSecretsOnDisks(t *testing.T) {
-	imageNeeds(t, "mke2fs")
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +46,7 @@ func TestSecretsOnDisks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	image := filepath.Join(t.TempDir(), "disk.img")
-	imageRun(t, "mke2fs", "-q", "-t", "ext4", "-d", root, image, "8M")
+	image := diskOf(t, root, 8)
 
 	w := newWorld(t)
 	w.AttachImage(w.volumes[0], image)

@@ -49,12 +49,12 @@ low priority, and takes one processor and at most 150 MB.`,
 		if o.Root == "/" {
 			o.Kernel = runningKernel()
 		}
-		inv, err := c.cfg.CollectHost(ctx, o)
+		inv, err := app.CollectHost(ctx, c.cfg, o)
 		if err != nil {
 			return err
 		}
 		if to == "ssm" {
-			return c.cfg.SendHost(ctx, inv, o)
+			return app.SendHost(ctx, c.cfg, inv, o)
 		}
 		return app.WriteHost(c.out, inv)
 	}

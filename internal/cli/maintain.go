@@ -57,7 +57,7 @@ func (c *command) restoreCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "replace a database that exists (it is kept beside it as .before-restore)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := c.cfg.Restore(cmd.Context(), args[0], force); err != nil {
+		if err := app.Restore(cmd.Context(), c.cfg, args[0], force); err != nil {
 			if errors.Is(err, store.ErrBackup) {
 				return hinted(err, "pg_restore")
 			}

@@ -21,7 +21,7 @@ func (c *command) reachCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "also what is blocked")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if dir != "" {
-			rows, err := c.cfg.ReachDump(cmd.Context(), dir)
+			rows, err := app.ReachDump(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}

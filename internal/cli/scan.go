@@ -76,7 +76,7 @@ func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOpt
 	b := c.newBars()
 	cfg := c.cfg
 	cfg.Progress = b.step
-	s, err := cfg.ReadTarget(ctx, target, o)
+	s, err := app.ReadTarget(ctx, cfg, target, o)
 	b.close(err)
 	if err != nil {
 		if errors.Is(err, app.ErrTarget) {
@@ -87,7 +87,7 @@ func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOpt
 	if c.output == "cyclonedx" {
 		return export.CycloneDX(c.out, s.Inventory, app.Version)
 	}
-	if err := cfg.MatchTarget(ctx, s); err != nil {
+	if err := app.MatchTarget(cfg, s); err != nil {
 		if errors.Is(err, app.ErrNoAdvisories) {
 			return hinted(err, "hinomi feed update fetches them; hinomi feed import DIR takes them from a folder")
 		}
