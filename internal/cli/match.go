@@ -72,7 +72,7 @@ func (c *command) match(ctx context.Context, name string, f *matchFlags) error {
 		return c.matchRows(inv)
 	}
 	scanned := &app.Scanned{Target: name, Kind: "sbom", Inventory: inv}
-	if err := c.cfg.MatchTarget(ctx, scanned); err != nil {
+	if err := app.MatchTarget(c.cfg, scanned); err != nil {
 		return withoutAdvisories(err)
 	}
 	return c.showScan(scanned, f.failOn)
