@@ -13,6 +13,7 @@ import (
 	"hinomi/internal/source/feed/form"
 	"hinomi/internal/source/feed/kev"
 	"hinomi/internal/source/feed/nvd"
+	"hinomi/internal/source/feed/oracle"
 	"hinomi/internal/source/feed/osv"
 	"hinomi/internal/source/feed/redhat"
 	"hinomi/internal/source/feed/suse"
@@ -40,6 +41,7 @@ func Feeds() []form.Feed {
 		suse.VEX(),
 		suse.Advisories(),
 		suse.OSV(),
+		oracle.Feed(),
 		kev.Feed(),
 		epss.Feed(),
 		nvd.Feed(),
