@@ -39,8 +39,8 @@ type Severity struct {
 //
 // Systems that are one product with a version of its own stand among the packages: ecosystem "Windows", release and package both
 // Microsoft's name of the product ("Windows Server 2019"), ranges of full builds ("10.0.17763.5329") and the update in KB; ecosystem
-// "macOS", release the major line ("14", "10.15"), package "macOS", ranges of ProductVersion. Bottlerocket's errata name a package, and
-// the version is the image's.
+// "macOS", release the major line ("14", "10.15"), package "macOS", ranges of ProductVersion. Bottlerocket's errata name the packages of an
+// image with their own versions; those of 2020 name the image, package "bottlerocket", with the system's version.
 type Affected struct {
 	Ecosystem string     `json:"ecosystem"`         // OSV's base word: "AlmaLinux", "Go"
 	Release   string     `json:"release,omitempty"` // what stands after the colon: "9", "12", "22.04:Pro"…

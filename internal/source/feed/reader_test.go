@@ -264,10 +264,6 @@ func FuzzEPSS(f *testing.F) {
 	fuzzFile(f, "epss/e.csv", "epss/epss_kev_subset.csv", "epss/epss_scores-2021-04-14.csv.gz", "epss/epss_scores-2023-03-07.csv.gz")
 }
 
-func FuzzUpdateinfo(f *testing.F) {
-	fuzzFile(f, "updateinfo/Amazon Linux/2/core/updateinfo.xml", "updateinfo/updateinfo_2023_kernel-livepatch.xml.gz", "updateinfo/updateinfo_2.xml.gz")
-}
-
 func FuzzEndOfLifeAPI(f *testing.F) { fuzzFile(f, "eol/p.json", "endoflife/full.json") }
 
 func FuzzArchive(f *testing.F) {

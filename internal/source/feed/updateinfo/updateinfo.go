@@ -30,13 +30,19 @@ func Feed() form.Feed {
 				return err
 			}
 			defer func() { _ = r.Close() }() // only read
-			repo := form.Folder(in.File, 3)
-			if repo == "core" { // always enabled
-				repo = ""
-			}
-			return Read(ctx, in, r, advisory.Affected{Ecosystem: form.Folder(in.File, 1), Release: form.Folder(in.File, 2), Repo: repo})
+			return Read(ctx, in, r, advisory.Affected{Ecosystem: form.Folder(in.File, 1), Release: form.Folder(in.File, 2), Repo: repository(form.Folder(in.File, 3))})
 		},
 	}
+}
+
+// repository returns what a host must have enabled for the errata of a repository to be about it: "" for what is always enabled, and for
+// Amazon Linux 2023's "nvidia", whose packages no other repository has. Otherwise the name is the host's own: an extras topic of Amazon
+// Linux 2 ("docker", "kernel-5.15"), "kernel-livepatch" of Amazon Linux 2023.
+func repository(name string) string {
+	if name == "core" || name == "nvidia" {
+		return ""
+	}
+	return name
 }
 
 type xmlUpdate struct {
@@ -65,9 +71,12 @@ type xmlUpdate struct {
 	} `xml:"pkglist>collection>package"`
 }
 
-// Read hands on every update; base says of which ecosystem, release and repository they are.
-func Read(ctx context.Context, in *form.Document, r io.Reader, base advisory.Affected) error {
-	in.SpeaksFor(base.Ecosystem, base.Release)
+// Read hands on every update; base says of which ecosystem, release and repository they are. change, if given, corrects each advisory
+// before it is handed on.
+func Read(ctx context.Context, in *form.Document, r io.Reader, base advisory.Affected, change ...func(*advisory.Advisory)) error {
+	if base.Ecosystem != "Amazon Linux" || form.Folder(in.File, 3) == "core" { // its other repositories add to the core
+		in.SpeaksFor(base.Ecosystem, base.Release)
+	}
 	part := form.NewPart(r, in.Limits().Document)
 	d := xml.NewDecoder(part)
 	for seen := false; ; {
@@ -92,7 +101,7 @@ func Read(ctx context.Context, in *form.Document, r io.Reader, base advisory.Aff
 			if err := d.DecodeElement(&u, &start); err != nil {
 				return form.Format(err)
 			}
-			if err := update(in, &u, base); err != nil {
+			if err := update(in, &u, base, change); err != nil {
 				return err
 			}
 			in.Progress()
@@ -102,7 +111,7 @@ func Read(ctx context.Context, in *form.Document, r io.Reader, base advisory.Aff
 	}
 }
 
-func update(in *form.Document, u *xmlUpdate, base advisory.Affected) error {
+func update(in *form.Document, u *xmlUpdate, base advisory.Affected, change []func(*advisory.Advisory)) error {
 	if u.ID == "" {
 		in.Problem(fmt.Sprintf("update %d", in.Documents()), fmt.Errorf("%w: no id", form.ErrFormat))
 		return nil
@@ -118,16 +127,29 @@ func update(in *form.Document, u *xmlUpdate, base advisory.Affected) error {
 		}
 		a.URLs = append(a.URLs, r.Href)
 	}
-	a.Affected = packagesOf(u, base)
+	var bad int
+	a.Affected, bad = packagesOf(u, base)
+	if bad > 0 {
+		in.Problem(u.ID, fmt.Errorf("%w: %d packages without a name or a version", form.ErrFormat, bad))
+	}
+	for _, do := range change {
+		do(a)
+	}
 	return in.Advisory(a)
 }
 
-// packagesOf returns one row per package and version, with all its architectures.
-func packagesOf(u *xmlUpdate, base advisory.Affected) []advisory.Affected {
-	var out []advisory.Affected
+// packagesOf returns one row per package and version, with all its architectures, and how many packages have no name or no version.
+func packagesOf(u *xmlUpdate, base advisory.Affected) (out []advisory.Affected, bad int) {
 	at := map[[2]string]int{}
 	for _, p := range u.Packages {
-		evr := p.Version + "-" + p.Release
+		if p.Name == "" || p.Version == "" {
+			bad++
+			continue
+		}
+		evr := p.Version
+		if p.Release != "" {
+			evr += "-" + p.Release
+		}
 		if p.Epoch != "" && p.Epoch != "0" {
 			evr = p.Epoch + ":" + evr
 		}
@@ -148,5 +170,5 @@ func packagesOf(u *xmlUpdate, base advisory.Affected) []advisory.Affected {
 	for i := range out {
 		slices.Sort(out[i].Arches)
 	}
-	return out
+	return out, bad
 }
