@@ -18,8 +18,9 @@ type Finding struct {
 	Title       string    `json:"title"`
 	Description string    `json:"description,omitempty"`
 	Severity    Severity  `json:"severity"`
-	Score       float64   `json:"inspectorScore,omitempty"` // contextual score, 0.0–10.0
+	Score       float64   `json:"inspectorScore,omitempty"` // contextual score, 0.0–10.0; 0 if no score is published
 	Resource    asset.Ref `json:"resource"`
+	Scoring     *Scoring  `json:"inspectorScoreDetails,omitempty"`
 	Package     *Package  `json:"packageVulnerabilityDetails,omitempty"`
 	Network     *Network  `json:"networkReachabilityDetails,omitempty"`
 	Rule        *Rule     `json:"configurationRuleDetails,omitempty"`
@@ -119,9 +120,42 @@ type Package struct {
 	EPSSPercentile   float64             `json:"epssPercentile,omitempty"`
 	KEVAdded         string              `json:"cisaDateAdded,omitempty"`
 	KEVDue           string              `json:"cisaDateDue,omitempty"`
-	SSVC             string              `json:"ssvcExploitation,omitempty"`
+	KEVAction        string              `json:"cisaAction,omitempty"`
+	Ransomware       bool                `json:"knownRansomwareCampaignUse,omitempty"` // CISA's catalog
+	ExploitObserved  string              `json:"exploitObserved,omitempty"`            // YES: it has been attacked, by CISA's word
+	SSVC             string              `json:"ssvcExploitation,omitempty"`           // none, poc, active
+	SSVCAutomatable  string              `json:"ssvcAutomatable,omitempty"`            // yes, no
+	SSVCImpact       string              `json:"ssvcTechnicalImpact,omitempty"`        // partial, total
+	SSVCDecision     string              `json:"ssvcDecision,omitempty"`               // Track, Track*, Attend, Act
+	RebootNeeded     bool                `json:"rebootNeeded,omitempty"`               // the fix is installed and not running
 	CWEs             []string            `json:"cwes,omitempty"`
 	Published        time.Time           `json:"vendorCreatedAt,omitzero"`
+}
+
+// Scoring is how a contextual score came about.
+type Scoring struct {
+	Adjusted Contextual `json:"adjustedCvss"`
+	Reach    string     `json:"reach,omitempty"` // internet, network, local: from where the package can be attacked; "" if that is not known
+	ReachWhy string     `json:"reachReason,omitempty"`
+}
+
+// Contextual is a base score with what is known of one place, and each step between them.
+type Contextual struct {
+	Score       float64      `json:"score"`
+	Version     string       `json:"version"`       // of CVSS
+	Vector      string       `json:"scoringVector"` // with the modified metrics
+	Source      string       `json:"cvssSource"`    // who gave the base vector
+	BaseScore   float64      `json:"baseScore"`
+	BaseVector  string       `json:"baseVector"`
+	Adjustments []Adjustment `json:"adjustments,omitempty"`
+}
+
+// Adjustment is one metric that was changed, and why.
+type Adjustment struct {
+	Metric string `json:"metric"` // as the vector abbreviates it: MAV, E
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Reason string `json:"reason"`
 }
 
 // VulnerablePackage is one installed package that the vulnerability is in.

@@ -29,6 +29,9 @@ func (m *matcher) endOfLife() {
 	if end.IsZero() || m.o.Now.Before(end) {
 		return
 	}
+	if n := m.policy.StopAfterEndOfLife; n > 0 && !advisory.IsUndated(end) && !m.o.Now.Before(end.AddDate(0, n, 0)) {
+		m.stopped = true
+	}
 	m.res.EndOfLife = &EndOfLife{OS: os, Lifecycle: l, Date: end, Detail: endText(os, l, end)}
 }
 

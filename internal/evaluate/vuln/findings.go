@@ -9,6 +9,8 @@ import (
 
 	"hinomi/internal/advisory"
 	"hinomi/internal/asset"
+	"hinomi/internal/evaluate/vuln/kernel"
+	"hinomi/internal/evaluate/vuln/score"
 	"hinomi/internal/finding"
 	"hinomi/internal/inventory"
 )
@@ -27,11 +29,10 @@ func Findings(res *Result, ref asset.Ref, db Details, now time.Time) ([]finding.
 		if h.Dismissed != "" {
 			continue
 		}
-		ids := h.CVEs
-		if len(ids) == 0 {
-			ids = []string{h.Advisory.ID}
-		}
-		for _, id := range ids {
+		for _, id := range idsOf(h.Advisory.ID, h.CVEs) {
+			if slices.ContainsFunc(h.Exempt, func(e Exemption) bool { return e.ID == id }) {
+				continue
+			}
 			k := groupKey{h.Package.Ecosystem, sourceOf(h.Package), id}
 			g := groups[k]
 			if g == nil {
@@ -69,7 +70,12 @@ type groupKey struct {
 type group struct{ hits []*Hit }
 
 // sourceOf names what an update replaces.
-func sourceOf(p *inventory.Package) string { return cmp.Or(p.SourceName, p.Name) }
+func sourceOf(p *inventory.Package) string {
+	if name, _, ok := kernel.Source(p); ok {
+		return name
+	}
+	return cmp.Or(p.SourceName, p.Name)
+}
 
 type known struct {
 	cve advisory.CVE
@@ -122,70 +128,75 @@ func (b *findingBuilder) build(k groupKey, g *group) (finding.Finding, error) {
 	slices.Sort(p.Related)
 	slices.Sort(p.Advisories)
 	p.FixAvailable = fixAvailable(p.Packages)
-	exploitation(p, c)
+	exploitation(p, c.cve)
 	gr := b.severity(p, g.hits, c)
-	p.SeveritySource = gr.source
+	p.SeveritySource = gr.Source
 	text, err := b.describe(first, c)
 	if err != nil {
 		return finding.Finding{}, err
 	}
-	return finding.Finding{
+	f := finding.Finding{
 		ID:   finding.Fingerprint(finding.PackageVulnerability, b.ref, string(k.ecosystem), k.source, k.id),
-		Type: finding.PackageVulnerability, Title: k.id + " - " + names(p.Packages), Description: text, Severity: gr.severity, Score: gr.score,
-		Resource: b.ref, Package: p, Remediation: remedy(p.Packages), Why: reasons(g.hits), Status: finding.Active, FirstSeen: b.now, LastSeen: b.now,
-	}, nil
+		Type: finding.PackageVulnerability, Title: k.id + " - " + names(p.Packages), Description: text, Severity: gr.Severity,
+		Resource: b.ref, Package: p, Remediation: remedy(p, g.hits), Why: reasons(g.hits), Status: finding.Active, FirstSeen: b.now, LastSeen: b.now,
+	}
+	rescore(&f, gr.CVSS, score.Place{})
+	return f, nil
 }
 
 // severity grades a finding and keeps all scores beside.
-func (b *findingBuilder) severity(p *finding.Package, hits []*Hit, c known) graded {
-	var vendor, shared []finding.CVSS
-	word, wordSource := "", ""
+func (b *findingBuilder) severity(p *finding.Package, hits []*Hit, c known) score.Graded {
+	var said score.Said
 	notice := true
 	for _, h := range hits {
-		vendor = append(vendor, scores(h.Severity, h.Advisory.Source)...)
+		said.Vendor = append(said.Vendor, score.All(h.Severity, h.Advisory.Source)...)
 		if len(h.CVEs) <= 1 {
-			vendor = append(vendor, scores(h.Advisory.Severity, h.Advisory.Source)...)
+			said.Vendor = append(said.Vendor, score.All(h.Advisory.Severity, h.Advisory.Source)...)
 		} else {
-			shared = append(shared, scores(h.Advisory.Severity, h.Advisory.Source)...)
+			said.Shared = append(said.Shared, score.All(h.Advisory.Severity, h.Advisory.Source)...)
 		}
 		for _, s := range slices.Concat(h.Severity, h.Advisory.Severity) {
-			if _, ok := wordSeverity(s.Score); ok && word == "" { // Ubuntu writes its priority so
-				word, wordSource = s.Score, h.Advisory.Source
+			if _, ok := score.Word(s.Score); ok && !said.WordFirst { // Ubuntu writes its priority so
+				said.Word, said.WordBy, said.WordFirst = s.Score, h.Advisory.Source, s.Type == "Ubuntu"
 			}
 		}
-		if word == "" {
-			word, wordSource = h.Advisory.Word, h.Advisory.Source
+		if said.Word == "" {
+			said.Word, said.WordBy = h.Advisory.Word, h.Advisory.Source
 		}
 		notice = notice && h.Kind != "" && h.Kind != "unsound"
 	}
-	record := scores(c.cve.Severity, "CVE record")
-	for _, s := range slices.Concat(vendor, record, shared) {
+	said.Record = score.All(c.cve.Severity, "CVE record")
+	for _, s := range slices.Concat(said.Vendor, said.Record, said.Shared) {
 		if !slices.Contains(p.CVSS, s) {
 			p.CVSS = append(p.CVSS, s)
 		}
 	}
 	if notice {
-		return graded{finding.Informational, 0, hits[0].Advisory.Source + " (" + hits[0].Kind + ")"}
+		return score.Graded{Severity: finding.Informational, Source: hits[0].Advisory.Source + " (" + hits[0].Kind + ")"}
 	}
-	return grade(vendor, record, shared, word, wordSource)
+	return score.Grade(said)
 }
 
 // exploitation copies what is known of exploits. KEV or CISA's decision "poc" or "active" mean that one is to be had.
-func exploitation(p *finding.Package, c known) {
-	if e := c.cve.EPSS; e != nil {
+func exploitation(p *finding.Package, c advisory.CVE) {
+	if e := c.EPSS; e != nil {
 		p.EPSS, p.EPSSPercentile = e.Score, e.Percentile
 	}
-	if k := c.cve.KEV; k != nil {
-		p.KEVAdded, p.KEVDue, p.ExploitAvailable = k.Added, k.Due, "YES"
-	}
-	if s := c.cve.SSVC; s != nil {
-		p.SSVC = s.Exploitation
-		switch {
-		case s.Exploitation == "poc" || s.Exploitation == "active":
+	if s := c.SSVC; s != nil {
+		p.SSVC, p.SSVCAutomatable, p.SSVCImpact = s.Exploitation, s.Automatable, s.TechnicalImpact
+		p.SSVCDecision = string(score.Decide(s, score.MediumMission))
+		switch s.Exploitation {
+		case "active":
+			p.ExploitAvailable, p.ExploitObserved = "YES", "YES"
+		case "poc":
 			p.ExploitAvailable = "YES"
-		case p.ExploitAvailable == "":
+		default:
 			p.ExploitAvailable = "NO"
 		}
+	}
+	if k := c.KEV; k != nil {
+		p.KEVAdded, p.KEVDue, p.KEVAction, p.Ransomware = k.Added, k.Due, k.Action, k.Ransomware
+		p.ExploitAvailable, p.ExploitObserved = "YES", "YES"
 	}
 }
 
@@ -289,10 +300,16 @@ func names(l []finding.VulnerablePackage) string {
 	return strings.Join(n, ", ")
 }
 
-// remedy says what to update to what.
-func remedy(l []finding.VulnerablePackage) string {
+// remedy says what to update to what, or to boot what is installed.
+func remedy(p *finding.Package, hits []*Hit) string {
 	var n []string
-	for _, p := range l {
+	for _, h := range hits {
+		if h.Reboot != "" {
+			p.RebootNeeded = true
+			return "Reboot needed: the kernel " + h.Reboot + " has the fix and is installed, but does not run."
+		}
+	}
+	for _, p := range p.Packages {
 		if p.FixedVersion != "" {
 			add(&n, p.Name+" to "+p.FixedVersion)
 		}
@@ -323,6 +340,14 @@ func reasons(hits []*Hit) []string {
 			l = append(l[:maxNames:maxNames], fmt.Sprintf("%d more", len(l)-maxNames))
 		}
 		out[i] = k + "; in " + strings.Join(l, ", ")
+	}
+	for _, h := range hits {
+		for _, n := range h.Notes {
+			add(&out, n)
+		}
+		if h.Reboot != "" {
+			add(&out, "reboot needed: the kernel "+h.Reboot+", which is installed, has the fix")
+		}
 	}
 	return out
 }

@@ -36,7 +36,7 @@ func opensslWorld() (world, *inventory.Inventory) {
 				{Type: "CVSS_V3", Score: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", Source: "CISA-ADP"},
 			},
 			EPSS: &advisory.EPSS{Score: 0.5, Percentile: 0.97, Date: "2026-08-21"}, KEV: &advisory.KEV{Added: "2026-08-01", Due: "2026-08-22"},
-			SSVC: &advisory.SSVC{Exploitation: "active"},
+			SSVC: &advisory.SSVC{Exploitation: "active", Automatable: "no", TechnicalImpact: "total"},
 		}},
 	}
 	inv := &inventory.Inventory{OS: inventory.OS{ID: "almalinux", VersionID: "9.4"}, Packages: []inventory.Package{
@@ -67,7 +67,7 @@ func TestFindings(t *testing.T) {
 			{Version: "3.1", Score: 9.8, Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", Source: "CISA-ADP"},
 		},
 		VendorSeverity: "Moderate", SeveritySource: "CVSS 3.1 of CISA-ADP", FixAvailable: "YES", ExploitAvailable: "YES", EPSS: 0.5, EPSSPercentile: 0.97,
-		KEVAdded: "2026-08-01", KEVDue: "2026-08-22", SSVC: "active", CWEs: []string{"CWE-787"},
+		KEVAdded: "2026-08-01", KEVDue: "2026-08-22", ExploitObserved: "YES", SSVC: "active", SSVCAutomatable: "no", SSVCImpact: "total", SSVCDecision: "Attend", CWEs: []string{"CWE-787"},
 	}
 	if diff := cmp.Diff(want, f.Package); diff != "" {
 		t.Error(diff)

@@ -8,7 +8,10 @@ import (
 	"strings"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/distro"
+	"hinomi/internal/evaluate/vuln/kernel"
 	"hinomi/internal/evaluate/vuln/version"
+	"hinomi/internal/evaluate/vuln/vex"
 	"hinomi/internal/inventory"
 )
 
@@ -16,32 +19,28 @@ import (
 func Match(inv *inventory.Inventory, db Lookup, o Options) Result {
 	m := &matcher{
 		inv: inv, db: db, o: o, docs: map[advisory.Doc]*advisory.Advisory{}, cves: map[advisory.Doc][]string{},
-		missing: map[missingKey]*NotAssessed{}, used: map[string]bool{}, rules: map[inventory.Ecosystem]rule{},
+		missing: map[missingKey]*NotAssessed{}, used: map[string]bool{}, rules: map[inventory.Ecosystem]rule{}, same: map[sameKey]span{},
 	}
 	if m.o.StaleAfter <= 0 {
 		m.o.StaleAfter = DefaultStaleAfter
 	}
-	if m.o.States == nil {
-		m.o.States = DefaultPolicy()
+	if m.policy = m.o.Policy; m.policy == nil {
+		p := DefaultPolicy()
+		m.policy = &p
 	}
-	m.cover = coverOf(db.Feeds(), m.o)
+	m.statements, m.res.Refused = vex.NewSet(o.Statements)
+	m.cover = coverages(db.Feeds(), m.o)
 	m.res.Counts.Packages = len(inv.Packages)
 	m.system()
+	m.kernels()
 	m.res.Matches = make([]Hit, 0, len(inv.Packages)/2+1)
 	for _, p := range sorted(inv.Packages) {
 		m.judge(p)
 	}
+	m.theSystem()
+	m.reboots()
 	m.gaps()
 	return m.finish()
-}
-
-// DefaultPolicy returns which states of the publisher make a match: for Red Hat what has been fixed, as Amazon Inspector documents it for
-// EC2 (user guide, "Supported operating systems"), elsewhere everything that the publisher does not say is unaffected or undecided.
-func DefaultPolicy() Policy {
-	return Policy{
-		"":                       {advisory.StateFixed, advisory.StateOpen, advisory.StatePending, advisory.StateWillNotFix},
-		string(inventory.RedHat): {advisory.StateFixed},
-	}
 }
 
 // matcher is one run of Match.
@@ -53,16 +52,28 @@ type matcher struct {
 	rules map[inventory.Ecosystem]rule
 	res   Result
 
-	distro   distro
+	distro   distro.Distro
 	releases []string // the system's names in the feeds; nil if it is not known
 	why      Reason   // why releases is nil
 	whyText  string
 
-	docs    map[advisory.Doc]*advisory.Advisory
-	cves    map[advisory.Doc][]string
-	missing map[missingKey]*NotAssessed
-	used    map[string]bool // names of feeds
-	first   int             // index of the first match of the package at hand
+	docs         map[advisory.Doc]*advisory.Advisory
+	cves         map[advisory.Doc][]string
+	missing      map[missingKey]*NotAssessed
+	used         map[string]bool // names of feeds
+	same         map[sameKey]span
+	notes        int  // how often something was noted
+	systemJudged bool // the system itself was, as one product
+	first        int  // index of the first match of the package at hand
+
+	policy     *Policy
+	statements vex.Set
+	cleared    []clearance       // what publishers said of the package at hand
+	running    string            // the release of the running kernel; "" if it is not known
+	runningIn  int               // whether a package of it is installed: 0 not looked yet, 1 yes, -1 no
+	patched    map[string]string // vulnerabilities of the running kernel that a loaded live patch mends, and by whose word
+	kernelNote string            // for matches of the running kernel
+	stopped    bool              // the policy asks for no more findings of this system's packages
 }
 
 type missingKey struct {
@@ -72,6 +83,7 @@ type missingKey struct {
 
 // note records what could not be judged; equal ones are counted together.
 func (m *matcher) note(n NotAssessed) {
+	m.notes++
 	k := missingKey{n.Reason, n.Ecosystem, n.Package, n.Version, n.Detail}
 	if old := m.missing[k]; old != nil {
 		old.Packages += n.Packages
@@ -110,9 +122,9 @@ func (m *matcher) ruleOf(e inventory.Ecosystem) rule {
 		return r
 	}
 	r.scheme, r.known = version.Of(string(e))
-	r.system = isDistribution(e)
+	r.system = distro.Is(e)
 	r.feedFor = []string{string(e)}
-	if r.system && m.distro.ecosystem == e {
+	if r.system && m.distro.Ecosystem == e {
 		r.feedFor = nil
 		for _, release := range m.releases {
 			r.feedFor = append(r.feedFor, advisory.JoinEcosystem(string(e), release))
@@ -124,18 +136,19 @@ func (m *matcher) ruleOf(e inventory.Ecosystem) rule {
 
 // coverage is what the feeds say of themselves for one ecosystem and release.
 type coverage struct {
+	name            string
 	feeds           []advisory.Feed
 	complete, fresh bool
 }
 
-// coverOf says which feeds speak for which ecosystem and release.
-func coverOf(feeds []advisory.Feed, o Options) map[string]*coverage {
+// coverages says which feeds speak for which ecosystem and release.
+func coverages(feeds []advisory.Feed, o Options) map[string]*coverage {
 	out := map[string]*coverage{}
 	for _, f := range feeds {
 		for _, e := range f.Ecosystems {
 			c := out[e]
 			if c == nil {
-				c = &coverage{}
+				c = &coverage{name: e}
 				out[e] = c
 			}
 			c.feeds = append(c.feeds, f)
@@ -153,13 +166,19 @@ func (m *matcher) system() {
 		m.why, m.whyText = UnknownOS, "no os-release was read: the distribution of these packages is not known"
 		return
 	}
-	d, ok := distroOf(os.ID)
+	d, ok := distro.Of(os.ID)
 	if !ok {
 		m.why, m.whyText = UnknownOS, fmt.Sprintf("no advisories are known for %s", os.ID)
 		return
 	}
 	m.distro = d
-	if m.releases = d.releases(os); m.releases == nil {
+	if m.releases = d.Releases(os); d.Ecosystem == inventory.RedHat {
+		chosen := false
+		if m.releases, chosen = m.redHatReleases(); chosen {
+			m.uncovered()
+		}
+	}
+	if m.releases == nil {
 		m.why, m.whyText = UnknownRelease, fmt.Sprintf("%s %q is no release that advisories speak of", os.ID, os.VersionID)
 	}
 	m.endOfLife()
@@ -175,14 +194,18 @@ func (m *matcher) judge(p *inventory.Package) {
 		m.res.Counts.NotInstalled++
 		return
 	}
+	if p.Ecosystem == inventory.Windows && m.inv.OS.Known() {
+		m.windowsPackage(p)
+		return
+	}
 	r := m.ruleOf(p.Ecosystem)
-	if !r.known {
+	if !r.known || p.Ecosystem == inventory.MacOS || p.Ecosystem == inventory.Windows {
 		m.skip(p, NotAssessed{Reason: UnknownEcosystem, Detail: "hinomi has no rule for its versions"})
 		return
 	}
 	releases := []string{""}
 	if r.system {
-		if m.releases == nil || m.distro.ecosystem != p.Ecosystem {
+		if m.releases == nil || m.distro.Ecosystem != p.Ecosystem {
 			m.skip(p, m.unplaced())
 			return
 		}
@@ -210,21 +233,26 @@ func (m *matcher) skip(p *inventory.Package, n NotAssessed) {
 	m.note(n)
 }
 
-// covered reports whether a feed speaks for one of the names of a package's ecosystem and release, and notes what is missing, partial or
-// stale. The first name must be known for most distributions; Red Hat's and SUSE's products each have some of the names only.
-func (m *matcher) covered(p *inventory.Package, names []string) bool {
-	var c *coverage
-	name := names[0]
+// coverOf returns what the feeds say of the first name that one of them speaks for, nil if none does. The first name must be known for most
+// distributions; Red Hat's and SUSE's products each have some of the names only.
+func (m *matcher) coverOf(names []string) *coverage {
 	for _, n := range names {
 		if got := m.cover[n]; got != nil {
-			c, name = got, n
-			break
+			return got
 		}
 	}
+	return nil
+}
+
+// covered reports whether a feed speaks for one of the names of a package's ecosystem and release, and notes what is missing, partial or
+// stale.
+func (m *matcher) covered(p *inventory.Package, names []string) bool {
+	c := m.coverOf(names)
 	if c == nil {
 		m.skip(p, NotAssessed{Reason: FeedMissing, Ecosystem: names[0], Detail: "no loaded feed speaks for it"})
 		return false
 	}
+	name := c.name
 	for i := range c.feeds {
 		m.used[c.feeds[i].Name] = true
 	}
@@ -254,48 +282,126 @@ type candidate struct{ name, version string }
 // candidates returns the names by which the package's advisories may speak of it.
 func (m *matcher) candidates(p *inventory.Package, r rule) (out [2]candidate, n int) {
 	own := candidate{advisory.CanonicalName(string(p.Ecosystem), p.Name), p.Version}
-	if !r.system || m.distro.naming == binary || p.SourceName == "" {
+	if p.Ecosystem == inventory.Bottlerocket { // its errata give the image's version
+		own.version = m.inv.OS.VersionID
+		return [2]candidate{own, {distro.BottlerocketName(p.Name), own.version}}, 2
+	}
+	if !r.system || m.distro.Naming == distro.Binary || p.SourceName == "" {
 		return [2]candidate{own}, 1
 	}
 	src := candidate{p.SourceName, cmp.Or(p.SourceVersion, p.Version)}
+	if name, version, ok := kernel.Source(p); ok && m.distro.Naming == distro.Source {
+		src = candidate{name, version}
+	}
 	// A source rpm's file name, which is all that the rpm database keeps of it, has no epoch; the build's own is the nearest to it.
-	if epoch, _, ok := strings.Cut(p.Version, ":"); ok && m.distro.naming == either && !strings.Contains(src.version, ":") {
+	if epoch, _, ok := strings.Cut(p.Version, ":"); ok && m.distro.Naming == distro.Either && !strings.Contains(src.version, ":") {
 		src.version = epoch + ":" + src.version
 	}
-	if m.distro.naming == source || src.name == own.name {
+	if m.distro.Naming == distro.Source || src.name == own.name {
 		return [2]candidate{src}, 1
 	}
 	return [2]candidate{src, own}, 2
 }
 
+// sameKey is what the matches of a package depend on. Packages that agree in it are judged once: binary packages of one source, one library at
+// many places.
+type sameKey struct {
+	ecosystem                inventory.Ecosystem
+	source, own              candidate
+	arch, module, repository string
+	modular                  bool
+}
+
+// span is a part of the result's matches.
+type span struct{ from, to int }
+
 // lookUp judges a package against all rows that speak of it.
 func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
-	m.first = len(m.res.Matches)
+	m.first, m.cleared = len(m.res.Matches), m.cleared[:0]
 	names, n := m.candidates(p, r)
+	key := sameKey{p.Ecosystem, names[0], names[1], p.Arch, p.Module, p.Repository, strings.Contains(p.Version, ".module")}
+	alone := !m.statements.Empty() || r.system && isKernel(p)
+	if s, ok := m.same[key]; ok && !alone {
+		m.repeat(p, s)
+		return
+	}
+	notes := m.notes
 	for _, c := range names[:n] {
-		v, err := r.scheme.Parse(c.version)
-		unreadable := err != nil
-		if unreadable {
-			m.note(NotAssessed{Reason: VersionUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
-		}
-		for j, release := range releases {
-			at := advisory.Coordinate{Ecosystem: string(p.Ecosystem), Release: release, Package: c.name}
-			err := m.db.Affected(at, func(row *advisory.Row) {
-				if unreadable {
-					row.Ranges = nil // the list of versions still holds
-				}
-				m.row(p, row, c, v, r, r.feedFor[j])
-			})
-			if err != nil {
-				m.note(NotAssessed{Reason: LookupFailed, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
-			}
-		}
+		m.ask(p, r, c, releases)
 	}
 	found := m.res.Matches[m.first:]
 	if len(found) > 0 {
 		m.res.Counts.Vulnerable++
+		m.settle(p, r, found)
 	}
 	slices.SortStableFunc(found, func(a, b Hit) int { return strings.Compare(a.Advisory.ID, b.Advisory.ID) })
+	if !alone && m.notes == notes { // what could not be judged is noted for each package
+		m.same[key] = span{m.first, len(m.res.Matches)}
+	}
+}
+
+// repeat gives a package the matches of one that was judged and is the same in all that counts.
+func (m *matcher) repeat(p *inventory.Package, s span) {
+	if s.from == s.to {
+		return
+	}
+	m.res.Counts.Vulnerable++
+	m.res.Matches = append(m.res.Matches, m.res.Matches[s.from:s.to]...)
+	for i := m.first; i < len(m.res.Matches); i++ {
+		m.res.Matches[i].Package = p
+	}
+}
+
+// ask judges a package under one of its names.
+func (m *matcher) ask(p *inventory.Package, r rule, c candidate, releases []string) {
+	v, err := r.scheme.Parse(c.version)
+	unreadable := err != nil
+	if unreadable {
+		m.note(NotAssessed{Reason: VersionUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
+	}
+	bySource := r.system && c.name != p.Name && p.Ecosystem == inventory.RedHat
+	for j, release := range releases {
+		at := advisory.Coordinate{Ecosystem: string(p.Ecosystem), Release: release, Package: c.name}
+		err := m.db.Affected(at, func(row *advisory.Row) {
+			if bySource && !slices.Contains(row.Arches, "src") {
+				return // Red Hat names both: this row is about the binary package of that name
+			}
+			if unreadable && len(row.Ranges) > 0 {
+				if row.Ranges = nil; len(row.Versions) == 0 { // the list of versions still holds
+					return
+				}
+			}
+			m.row(p, row, c, v, r, r.feedFor[j])
+		})
+		if err != nil {
+			m.failed(p, c.version, err)
+		}
+	}
+}
+
+// isKernel reports whether a package's matches depend on which kernel runs.
+func isKernel(p *inventory.Package) bool {
+	if _, ok := kernel.Of(p); ok {
+		return true
+	}
+	_, ok := kernel.PatchFor(p)
+	return ok
+}
+
+// settle decides which of a package's matches make no finding for reasons that the rows do not tell.
+func (m *matcher) settle(p *inventory.Package, r rule, found []Hit) {
+	if r.system {
+		m.standing(p, found)
+	}
+	m.exempt(p, found)
+	if !r.system || !m.stopped {
+		return
+	}
+	for i := range found {
+		if found[i].Dismissed == "" {
+			found[i].Dismissed = OutOfSupport
+		}
+	}
 }
 
 // row judges one row and keeps it if it is true of the package.
@@ -303,9 +409,19 @@ func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v ve
 	if !archFits(row.Arches, p.Arch) {
 		return
 	}
+	if row.State == advisory.StateNotAffected {
+		ok, err := m.clears(row, c, v, r)
+		if err != nil {
+			m.unreadable(p, row, c, err)
+		} else if ok {
+			m.res.Counts.NotAffected++
+			m.cleared = append(m.cleared, clearance{doc: row.Doc, ecosystem: ecosystem, justification: row.Justification})
+		}
+		return
+	}
 	out, err := judge(row, c.version, v, r.scheme)
 	if err != nil {
-		m.note(NotAssessed{Reason: RangeUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: m.docName(row.Doc) + ": " + err.Error()})
+		m.unreadable(p, row, c, err)
 		return
 	}
 	if !out.affected {
@@ -317,7 +433,7 @@ func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v ve
 	}
 	a, cves, err := m.document(row.Doc)
 	if err != nil {
-		m.note(NotAssessed{Reason: LookupFailed, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
+		m.failed(p, c.version, err)
 		return
 	}
 	m.used[a.Source] = true
@@ -325,6 +441,11 @@ func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v ve
 		Package: p, Doc: row.Doc, Advisory: a, Ecosystem: ecosystem, Name: row.Package, Version: c.version, CVEs: cves, State: row.State,
 		Fixed: out.fixed, Comparison: out.comparison, Range: out.ranges, Kind: a.Kind, Severity: row.Severity, Dismissed: m.dismiss(p, row, a, cves),
 	})
+}
+
+// unreadable notes a range that cannot be ordered.
+func (m *matcher) unreadable(p *inventory.Package, row *advisory.Row, c candidate, err error) {
+	m.note(NotAssessed{Reason: RangeUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: m.docName(row.Doc) + ": " + err.Error()})
 }
 
 // keep adds a match. One advisory may name a package in several rows, and one id may stand in two documents of a feed: that is one match,
@@ -340,35 +461,6 @@ func (m *matcher) keep(h Hit) {
 		}
 	}
 	m.res.Matches = append(m.res.Matches, h)
-}
-
-// dismiss returns why a true comparison is still no vulnerability of this host, "" if it is one.
-func (m *matcher) dismiss(p *inventory.Package, row *advisory.Row, a *advisory.Advisory, cves []string) Dismissal {
-	switch {
-	case a.Errata && len(cves) == 0:
-		return NoCVE
-	case row.Module != "" && !strings.Contains(p.Version, ".module") && p.Module == "":
-		return OtherModule
-	case row.Repo != "" && !m.enabled(row.Repo):
-		return RepoDisabled
-	case !m.counts(row):
-		return StateExcluded
-	}
-	return ""
-}
-
-// enabled reports whether the inventory has a repository or extras topic enabled.
-func (m *matcher) enabled(repo string) bool {
-	return slices.ContainsFunc(m.inv.Repos, func(r inventory.Repo) bool { return r.Enabled && (r.ID == repo || r.Topic == repo) })
-}
-
-// counts reports whether the policy makes a match of the row's state.
-func (m *matcher) counts(row *advisory.Row) bool {
-	states, ok := m.o.States[row.Ecosystem]
-	if !ok {
-		states = m.o.States[""]
-	}
-	return row.State == "" || slices.Contains(states, row.State)
 }
 
 // archFits reports whether a row for some architectures speaks of a package's.
@@ -406,11 +498,11 @@ func (m *matcher) gaps() {
 		m.note(NotAssessed{Reason: NoPackages, Detail: "the inventory holds no packages"})
 		return
 	}
-	if m.inv.Method == inventory.SBOM || !m.inv.OS.Known() {
+	if m.inv.Method == inventory.SBOM || !m.inv.OS.Known() || m.systemJudged {
 		return
 	}
-	if !slices.ContainsFunc(m.inv.Packages, func(p inventory.Package) bool { return isDistribution(p.Ecosystem) }) {
-		m.note(NotAssessed{Reason: NoPackages, Ecosystem: string(m.distro.ecosystem), Detail: "no package of the operating system was read"})
+	if !slices.ContainsFunc(m.inv.Packages, func(p inventory.Package) bool { return distro.Is(p.Ecosystem) }) {
+		m.note(NotAssessed{Reason: NoPackages, Ecosystem: string(m.distro.Ecosystem), Detail: "no package of the operating system was read"})
 	}
 }
 

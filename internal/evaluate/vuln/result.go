@@ -11,7 +11,11 @@ import (
 type Options struct {
 	Now        time.Time     // against which feeds are stale and systems out of support; required
 	StaleAfter time.Duration // a feed older than this is stale; 0 means DefaultStaleAfter
-	States     Policy        // which publisher states make a match; nil means DefaultPolicy
+	Policy     *Policy       // which matches make findings; nil means DefaultPolicy
+	// Statements are what users said (VEX). Those that name an asset hold for Asset alone: an inventory that several assets share is matched
+	// without them, and Stated applies them to each asset's findings.
+	Statements []advisory.Statement
+	Asset      string // the id of the asset at hand; "" if there is none
 }
 
 // DefaultStaleAfter is how old a feed may be before results that used it say so. Amazon Inspector refreshes its sources at least
@@ -23,6 +27,7 @@ type Result struct {
 	Matches     []Hit           // sorted by package, then advisory
 	NotAssessed []NotAssessed   // what could not be judged, and why; sorted
 	EndOfLife   *EndOfLife      // set if the operating system is no longer supported
+	Refused     []string        // statements that were not heard, with the reason
 	Counts      Counts          // how many packages and matches went which way
 	Feeds       []advisory.Feed // the feeds that the result depended on
 }
@@ -40,6 +45,7 @@ type Counts struct {
 	Skipped      int               // not judged: each is in a NotAssessed entry
 	Vulnerable   int               // with at least one match
 	Withdrawn    int               // matches left out because the publisher withdrew the advisory
+	NotAffected  int               // advisories whose publisher says that the installed version is not affected
 	Dismissed    map[Dismissal]int // matches that make no finding, by reason
 }
 
@@ -62,6 +68,10 @@ const (
 	OtherModule   Dismissal = "OTHER_MODULE"   // the row is about builds of a module stream, the installed build is not one
 	RepoDisabled  Dismissal = "REPO_DISABLED"  // the fix stands in a repository or topic that is not enabled here
 	StateExcluded Dismissal = "STATE_EXCLUDED" // the policy leaves the publisher's state out
+	NotRunning    Dismissal = "NOT_RUNNING"    // a kernel that is installed and does not run
+	LivePatched   Dismissal = "LIVE_PATCHED"   // a loaded live patch mends it
+	VEX           Dismissal = "VEX"            // somebody said that it is not affected, and why
+	OutOfSupport  Dismissal = "OUT_OF_SUPPORT" // the system's end of life is longer ago than the policy asks for findings
 )
 
 // Hit is one advisory that is true of one installed package, with the reason.
@@ -80,6 +90,10 @@ type Hit struct {
 	Kind       string              // "" a vulnerability; "unmaintained" and other notices of RustSec
 	Severity   []advisory.Severity // what the row itself says of its severity
 	Dismissed  Dismissal           // why it makes no finding; "" if it makes one
+	Exempt     []Exemption         // its vulnerabilities that make no finding, where others of it do or all are exempt
+	Reboot     string              // the release of an installed kernel that mends it, once it is booted; "" if there is none
+	KB         string              // Windows: the update that is missing
+	Notes      []string            // what else must be known to judge it
 }
 
 // NotAssessed is one thing that could not be judged.
@@ -117,6 +131,3 @@ type EndOfLife struct {
 	Date      time.Time // when support ended
 	Detail    string
 }
-
-// Policy says, per distribution, which states of the publisher make a match. The key "" stands for the rest.
-type Policy map[string][]advisory.State

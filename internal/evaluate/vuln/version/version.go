@@ -58,6 +58,12 @@ func Of(ecosystem string) (Scheme, bool) {
 		return Scheme{"apk", parseAPK}, true
 	case "Go", "npm", "crates.io", "Hex", "SwiftURL", "Bitnami":
 		return Scheme{"SemVer", parseSemVer}, true
+	case "Windows":
+		return Scheme{"OS build", parseBuild}, true
+	case "macOS":
+		return Scheme{"ProductVersion", parseProduct}, true
+	case "Bottlerocket":
+		return Scheme{"image version", parseImage}, true
 	case "PyPI":
 		return Scheme{"PEP 440", library("PyPI", hasDigit)}, true
 	case "Maven":

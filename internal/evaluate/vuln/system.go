@@ -1,0 +1,188 @@
+package vuln
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/windows"
+	"hinomi/internal/inventory"
+)
+
+// theSystem judges systems that are one product with a version of its own: Windows by its updates, macOS by its version, Bottlerocket by that
+// of its image. The product stands as a package of its own in the matches.
+func (m *matcher) theSystem() {
+	os := m.inv.OS
+	if m.releases == nil {
+		return
+	}
+	switch m.distro.Ecosystem {
+	case inventory.Windows:
+		m.windows()
+	case inventory.MacOS:
+		m.product(&inventory.Package{Ecosystem: inventory.MacOS, Name: "macOS", Version: os.VersionID, Arch: os.Arch, Vendor: "Apple"})
+	case inventory.Bottlerocket:
+		m.product(&inventory.Package{Ecosystem: inventory.Bottlerocket, Name: "bottlerocket", Version: os.VersionID, Arch: os.Arch})
+	}
+}
+
+// product judges the system itself as one package.
+func (m *matcher) product(p *inventory.Package) {
+	r := m.ruleOf(p.Ecosystem)
+	if m.feeds(p.Ecosystem, r.feedFor) {
+		m.systemJudged = true
+		m.lookUp(p, r, m.releases)
+	}
+}
+
+// feeds is covered for a system: it is counted as no package.
+func (m *matcher) feeds(e inventory.Ecosystem, names []string) bool {
+	if m.coverOf(names) == nil {
+		m.note(NotAssessed{Reason: FeedMissing, Ecosystem: names[0], Detail: "no loaded feed speaks for it"})
+		return false
+	}
+	return m.covered(&inventory.Package{Ecosystem: e}, names)
+}
+
+// update is one row about a product of Windows, kept.
+type update struct {
+	row advisory.Row
+	fix windows.Fix
+}
+
+// windows judges the system and its .NET Frameworks: an advisory is true of a product if none of the updates that it offers is there.
+func (m *matcher) windows() {
+	product := m.releases[0]
+	names, packages := windows.Frameworks(m.inv, product)
+	names = append([]string{product}, names...)
+	packages = append([]*inventory.Package{{Ecosystem: inventory.Windows, Name: product, Version: m.inv.OS.Build, Arch: m.inv.OS.Arch, Vendor: "Microsoft"}}, packages...)
+	if !m.feeds(inventory.Windows, []string{advisory.JoinEcosystem(string(inventory.Windows), product)}) {
+		return
+	}
+	updates := make([][]update, len(names))
+	var fixes []windows.Fix
+	for i, name := range names {
+		at := advisory.Coordinate{Ecosystem: string(inventory.Windows), Release: name, Package: name}
+		err := m.db.Affected(at, func(row *advisory.Row) {
+			f := windows.FixOf(row)
+			fixes = append(fixes, f)
+			kept := *row // the ranges are used again for the next row: the fix has what they say
+			kept.Ranges = nil
+			updates[i] = append(updates[i], update{kept, f})
+		})
+		if err != nil {
+			m.failed(packages[i], packages[i].Version, err)
+		}
+	}
+	host := windows.NewHost(m.inv, fixes)
+	if !host.Known() {
+		m.note(NotAssessed{Reason: UnknownRelease, Ecosystem: string(inventory.Windows), Package: product, Version: m.inv.OS.Build, Detail: "neither the revision of its build nor an installed update was read"})
+		return
+	}
+	m.systemJudged = true
+	for i := range names {
+		m.windowsProduct(packages[i], names[i], updates[i], host, i == 0)
+	}
+}
+
+// windowsProduct judges one product. Rows of one document are the updates that it offers: one of them is enough.
+func (m *matcher) windowsProduct(p *inventory.Package, name string, l []update, host *windows.Host, system bool) {
+	m.first = len(m.res.Matches)
+	slices.SortStableFunc(l, func(a, b update) int { return cmp.Compare(a.row.Doc, b.row.Doc) })
+	for len(l) > 0 {
+		n := 1
+		for n < len(l) && l[n].row.Doc == l[0].row.Doc {
+			n++
+		}
+		m.windowsAdvisory(p, name, l[:n], host, system)
+		l = l[n:]
+	}
+	found := m.res.Matches[m.first:]
+	if m.stopped {
+		for i := range found {
+			found[i].Dismissed = cmp.Or(found[i].Dismissed, OutOfSupport)
+		}
+	}
+	m.exempt(p, found)
+	slices.SortStableFunc(found, func(a, b Hit) int { return strings.Compare(a.Advisory.ID, b.Advisory.ID) })
+}
+
+func (m *matcher) windowsAdvisory(p *inventory.Package, name string, l []update, host *windows.Host, system bool) {
+	var best *update
+	why := ""
+	var others []string
+	for i := range l {
+		u := &l[i]
+		if !archFits(u.row.Arches, p.Arch) || u.row.State == advisory.StateNotAffected {
+			continue
+		}
+		has, text, ok := host.Has(u.fix, system)
+		switch {
+		case has:
+			return
+		case !ok && u.row.State == advisory.StateFixed:
+			m.note(NotAssessed{Reason: RangeUnreadable, Ecosystem: string(p.Ecosystem), Package: name, Version: p.Version, Detail: m.docName(u.row.Doc) + " names neither an update nor a build of this line"})
+			continue
+		case !ok:
+			text = "no update is published"
+		}
+		if u.fix.KB != "" {
+			add(&others, u.fix.KB)
+		}
+		if best == nil || windows.Newer(u.fix, best.fix) {
+			best, why = u, text
+		}
+	}
+	if best == nil {
+		return
+	}
+	if best.row.Withdrawn {
+		m.res.Counts.Withdrawn++
+		return
+	}
+	a, cves, err := m.document(best.row.Doc)
+	if err != nil {
+		m.failed(p, p.Version, err)
+		return
+	}
+	m.used[a.Source] = true
+	h := Hit{
+		Package: p, Doc: best.row.Doc, Advisory: a, Ecosystem: advisory.JoinEcosystem(string(p.Ecosystem), name), Name: name, Version: p.Version,
+		CVEs: cves, State: best.row.State, Fixed: cmp.Or(best.fix.Build, best.fix.KB), Comparison: why, Range: rangeOf(best.fix), Severity: best.row.Severity,
+		KB: best.fix.KB, Dismissed: m.dismiss(p, &best.row, a, cves),
+	}
+	if others = slices.DeleteFunc(others, func(kb string) bool { return kb == h.KB }); len(others) > 0 {
+		h.Notes = append(h.Notes, "one of these would do as well: "+strings.Join(others, ", "))
+	}
+	if latest := host.Latest(h.KB); latest != "" {
+		h.Notes = append(h.Notes, latest+" replaces "+h.KB)
+	}
+	m.keep(h)
+}
+
+func rangeOf(f windows.Fix) string {
+	switch {
+	case f.KB != "" && f.Build != "":
+		return "fixed by " + f.KB + " in " + f.Build
+	case f.KB != "":
+		return "fixed by " + f.KB
+	case f.Build != "":
+		return "introduced 0, fixed " + f.Build
+	}
+	return "no fix is published"
+}
+
+// windowsPackage sorts what is installed on Windows: updates and frameworks are judged with the system, programs by nobody.
+func (m *matcher) windowsPackage(p *inventory.Package) {
+	switch {
+	case p.Name != ".NET Framework" && windows.KB(p.Name) == "" && !strings.HasPrefix(p.SourceName, "Package_for_"):
+		m.skip(p, NotAssessed{Reason: UnknownEcosystem, Detail: "programs of Windows: hinomi has no rule for their versions"})
+	case m.releases == nil:
+		m.skip(p, m.unplaced())
+	case m.coverOf([]string{advisory.JoinEcosystem(string(inventory.Windows), m.releases[0])}) == nil:
+		m.skip(p, NotAssessed{Reason: FeedMissing, Ecosystem: advisory.JoinEcosystem(string(inventory.Windows), m.releases[0]), Detail: "no loaded feed speaks for it"})
+	default:
+		m.res.Counts.Assessed++
+	}
+}
