@@ -7,15 +7,18 @@
 package feed
 
 import (
+	"hinomi/internal/source/feed/almalinux"
 	"hinomi/internal/source/feed/cve"
 	"hinomi/internal/source/feed/endoflife"
 	"hinomi/internal/source/feed/epss"
+	"hinomi/internal/source/feed/fedora"
 	"hinomi/internal/source/feed/form"
 	"hinomi/internal/source/feed/kev"
 	"hinomi/internal/source/feed/nvd"
 	"hinomi/internal/source/feed/oracle"
 	"hinomi/internal/source/feed/osv"
 	"hinomi/internal/source/feed/redhat"
+	"hinomi/internal/source/feed/rocky"
 	"hinomi/internal/source/feed/suse"
 	"hinomi/internal/source/feed/updateinfo"
 )
@@ -42,6 +45,9 @@ func Feeds() []form.Feed {
 		suse.Advisories(),
 		suse.OSV(),
 		oracle.Feed(),
+		almalinux.Feed(),
+		rocky.Feed(),
+		fedora.Feed(),
 		kev.Feed(),
 		epss.Feed(),
 		nvd.Feed(),

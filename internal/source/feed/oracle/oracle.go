@@ -11,6 +11,7 @@ import (
 
 	"hinomi/internal/advisory"
 	"hinomi/internal/source/feed/form"
+	"hinomi/internal/source/feed/nevra"
 	"hinomi/internal/source/feed/oval"
 )
 
@@ -86,10 +87,10 @@ func advisoryOf(d *oval.Definition, tests *oval.Tests, source string) (*advisory
 			a.Severity = append(a.Severity, scores(c)...)
 		}
 	}
-	w := walk{tests: tests, at: map[key]int{}}
+	w := walk{tests: tests}
 	w.criteria(&d.Criteria, &scope{})
-	a.Affected = w.out
-	if len(w.out) == 0 {
+	a.Affected = w.rows.Affected()
+	if len(a.Affected) == 0 {
 		w.fault("no package is named")
 	}
 	if len(w.faults) > 0 {
@@ -116,13 +117,10 @@ type scope struct {
 	arches          []string
 }
 
-type key struct{ release, module, name, evr string }
-
 // walk collects the packages of a tree.
 type walk struct {
 	tests  *oval.Tests
-	out    []advisory.Affected
-	at     map[key]int
+	rows   nevra.Rows
 	faults []string
 }
 
@@ -222,26 +220,7 @@ func (w *walk) add(f fix, in *scope) {
 		w.fault("%s is fixed in no release", f.name)
 		return
 	}
-	k := key{in.release, in.module, f.name, f.evr}
-	i, ok := w.at[k]
-	if !ok {
-		i = len(w.out)
-		w.at[k] = i
-		w.out = append(w.out, advisory.Affected{
-			Ecosystem: ecosystem, Release: in.release, Package: f.name, State: advisory.StateFixed, Module: in.module, Repo: advisory.OracleFlavor(f.evr),
-			Ranges: []advisory.Range{{Type: "ECOSYSTEM", Events: []advisory.Event{{Introduced: "0"}, {Fixed: f.evr}}}},
-		})
-	} else if len(w.out[i].Arches) == 0 {
-		return // all of them already
-	}
-	if len(in.arches) == 0 {
-		w.out[i].Arches = nil
-		return
-	}
-	for _, a := range in.arches {
-		if !slices.Contains(w.out[i].Arches, a) {
-			w.out[i].Arches = append(w.out[i].Arches, a)
-		}
-	}
-	slices.Sort(w.out[i].Arches)
+	w.rows.Add(nevra.Fix{
+		Ecosystem: ecosystem, Release: in.release, Package: f.name, EVR: f.evr, Module: in.module, Repo: advisory.OracleFlavor(f.evr),
+	}, in.arches...)
 }
