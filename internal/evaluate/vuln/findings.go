@@ -33,6 +33,9 @@ func Findings(res *Result, ref asset.Ref, db Details, now time.Time) ([]finding.
 			if slices.ContainsFunc(h.Exempt, func(e Exemption) bool { return e.ID == id }) {
 				continue
 			}
+			if h.KB != "" { // Amazon Inspector makes one finding of an update
+				id = h.KB
+			}
 			k := groupKey{h.Package.Ecosystem, sourceOf(h.Package), id}
 			g := groups[k]
 			if g == nil {
@@ -40,7 +43,9 @@ func Findings(res *Result, ref asset.Ref, db Details, now time.Time) ([]finding.
 				groups[k] = g
 				order = append(order, k)
 			}
-			g.hits = append(g.hits, h)
+			if h.KB == "" || !slices.Contains(g.hits, h) {
+				g.hits = append(g.hits, h)
+			}
 		}
 	}
 	b := findingBuilder{ref: ref, db: db, now: now, cves: map[string]known{}, texts: map[advisory.Doc]string{}}
@@ -103,9 +108,45 @@ func (b *findingBuilder) cve(id string) (known, error) {
 	return k, nil
 }
 
+// worst puts together what is known of all vulnerabilities that an update of Windows mends: all scores, the highest EPSS, the earliest listing
+// by CISA, the worst decision on exploits (Amazon Inspector user guide: the highest CVSS and EPSS and the exploits of the KB's CVEs).
+func (b *findingBuilder) worst(hits []*Hit) (known, error) {
+	var out known
+	for _, h := range hits {
+		for _, id := range h.CVEs {
+			c, err := b.cve(id)
+			if err != nil {
+				return out, err
+			}
+			out.cve.Severity = append(out.cve.Severity, c.cve.Severity...)
+			for _, w := range c.cve.CWEs {
+				add(&out.cve.CWEs, w)
+			}
+			if e := c.cve.EPSS; e != nil && (out.cve.EPSS == nil || e.Score > out.cve.EPSS.Score) {
+				out.cve.EPSS = e
+			}
+			if e := c.cve.KEV; e != nil && (out.cve.KEV == nil || e.Added < out.cve.KEV.Added) {
+				out.cve.KEV = e
+			}
+			if e := c.cve.SSVC; e != nil && (out.cve.SSVC == nil || exploited(e) > exploited(out.cve.SSVC)) {
+				out.cve.SSVC = e
+			}
+		}
+	}
+	return out, nil
+}
+
+// exploited orders decisions on exploitation.
+func exploited(s *advisory.SSVC) int {
+	return slices.Index([]string{"none", "poc", "active"}, s.Exploitation)
+}
+
 // build makes one finding.
 func (b *findingBuilder) build(k groupKey, g *group) (finding.Finding, error) {
 	c, err := b.cve(k.id)
+	if g.hits[0].KB == k.id {
+		c, err = b.worst(g.hits)
+	}
 	if err != nil {
 		return finding.Finding{}, err
 	}
@@ -166,6 +207,11 @@ func (b *findingBuilder) severity(p *finding.Package, hits []*Hit, c known) scor
 		notice = notice && h.Kind != "" && h.Kind != "unsound"
 	}
 	said.Record = score.All(c.cve.Severity, "CVE record")
+	if hits[0].KB != "" { // the worst of what the update mends
+		for _, l := range [][]finding.CVSS{said.Vendor, said.Record, said.Shared} {
+			slices.SortStableFunc(l, func(a, b finding.CVSS) int { return cmp.Compare(b.Score, a.Score) })
+		}
+	}
 	for _, s := range slices.Concat(said.Vendor, said.Record, said.Shared) {
 		if !slices.Contains(p.CVSS, s) {
 			p.CVSS = append(p.CVSS, s)
@@ -308,6 +354,14 @@ func remedy(p *finding.Package, hits []*Hit) string {
 			p.RebootNeeded = true
 			return "Reboot needed: the kernel " + h.Reboot + " has the fix and is installed, but does not run."
 		}
+	}
+	if kb := hits[0].KB; kb != "" {
+		for _, n := range hits[0].Notes {
+			if latest, ok := strings.CutSuffix(n, " replaces "+kb); ok {
+				return "Install " + kb + ", or " + latest + ", which replaces it."
+			}
+		}
+		return "Install " + kb + "."
 	}
 	for _, p := range p.Packages {
 		if p.FixedVersion != "" {

@@ -312,8 +312,8 @@ type sameKey struct {
 	modular                  bool
 }
 
-// span is a part of the result's matches.
-type span struct{ from, to int }
+// span is a part of the result's matches, with what was counted beside them.
+type span struct{ from, to, withdrawn, notAffected int }
 
 // lookUp judges a package against all rows that speak of it.
 func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
@@ -325,7 +325,7 @@ func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
 		m.repeat(p, s)
 		return
 	}
-	notes := m.notes
+	notes, counts := m.notes, m.res.Counts
 	for _, c := range names[:n] {
 		m.ask(p, r, c, releases)
 	}
@@ -336,12 +336,14 @@ func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
 	}
 	slices.SortStableFunc(found, func(a, b Hit) int { return strings.Compare(a.Advisory.ID, b.Advisory.ID) })
 	if !alone && m.notes == notes { // what could not be judged is noted for each package
-		m.same[key] = span{m.first, len(m.res.Matches)}
+		m.same[key] = span{m.first, len(m.res.Matches), m.res.Counts.Withdrawn - counts.Withdrawn, m.res.Counts.NotAffected - counts.NotAffected}
 	}
 }
 
 // repeat gives a package the matches of one that was judged and is the same in all that counts.
 func (m *matcher) repeat(p *inventory.Package, s span) {
+	m.res.Counts.Withdrawn += s.withdrawn
+	m.res.Counts.NotAffected += s.notAffected
 	if s.from == s.to {
 		return
 	}

@@ -15,6 +15,13 @@ import (
 func (m *matcher) theSystem() {
 	os := m.inv.OS
 	if m.releases == nil {
+		switch m.distro.Ecosystem {
+		case inventory.Windows, inventory.MacOS, inventory.Bottlerocket:
+			n := m.unplaced()
+			n.Ecosystem = string(m.distro.Ecosystem)
+			m.note(n)
+		default: // each of its packages says so
+		}
 		return
 	}
 	switch m.distro.Ecosystem {
@@ -24,6 +31,7 @@ func (m *matcher) theSystem() {
 		m.product(&inventory.Package{Ecosystem: inventory.MacOS, Name: "macOS", Version: os.VersionID, Arch: os.Arch, Vendor: "Apple"})
 	case inventory.Bottlerocket:
 		m.product(&inventory.Package{Ecosystem: inventory.Bottlerocket, Name: "bottlerocket", Version: os.VersionID, Arch: os.Arch})
+	default: // a distribution of packages
 	}
 }
 

@@ -1,0 +1,152 @@
+package windows_test
+
+import (
+	"slices"
+	"testing"
+
+	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/windows"
+	"hinomi/internal/inventory"
+)
+
+// TestProduct names systems as the Security Update Guide does.
+func TestProduct(t *testing.T) {
+	for _, c := range []struct {
+		os   inventory.OS
+		want string
+	}{
+		{inventory.OS{VersionID: "2019", Build: "10.0.17763.5329", PrettyName: "Windows Server 2019 Datacenter"}, "Windows Server 2019"},
+		{inventory.OS{VersionID: "2022", Build: "10.0.20348.2227"}, "Windows Server 2022"},
+		{inventory.OS{VersionID: "2025", Build: "10.0.26100.1742", PrettyName: "Windows Server 2025 Datacenter"}, "Windows Server 2025"},
+		{inventory.OS{VersionID: "11", Build: "10.0.26100.1742", PrettyName: "Windows 11 Pro", Arch: "arm64"}, "Windows 11 Version 24H2 for ARM64-based Systems"},
+		{inventory.OS{VersionID: "10", Build: "10.0.17763.5329", PrettyName: "Windows 10 Enterprise LTSC 2019", Arch: "amd64"}, "Windows 10 Version 1809 for x64-based Systems"},
+		{inventory.OS{VersionID: "10", Build: "10.0.19045.3803", PrettyName: "Windows 10 Pro 22H2", Arch: "x86"}, "Windows 10 Version 22H2 for 32-bit Systems"},
+		{inventory.OS{VersionID: "2012 R2", Build: "6.3.9600.20000", PrettyName: "Windows Server 2012 R2 Standard"}, "Windows Server 2012 R2"},
+		{inventory.OS{VersionID: "2016", Build: "10.0.14393"}, "Windows Server 2016"},
+		{inventory.OS{VersionID: "", Build: "10.0.99999.1"}, ""},
+		{inventory.OS{VersionID: "2019"}, ""},
+	} {
+		if got := windows.Product(c.os); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.os, got, c.want)
+		}
+	}
+}
+
+func TestFrameworks(t *testing.T) {
+	inv := &inventory.Inventory{Packages: []inventory.Package{
+		{Ecosystem: inventory.Windows, Name: ".NET Framework", Version: "4.8.03761"},
+		{Ecosystem: inventory.Windows, Name: ".NET Framework", Version: "3.5.30729.4926"},
+		{Ecosystem: inventory.NPM, Name: ".NET Framework", Version: "4.7.2"},
+	}}
+	names, packages := windows.Frameworks(inv, "Windows Server 2019")
+	want := []string{
+		"Microsoft .NET Framework 4.8 on Windows Server 2019", "Microsoft .NET Framework 3.5 AND 4.8 on Windows Server 2019",
+		"Microsoft .NET Framework 3.5 on Windows Server 2019",
+	}
+	if !slices.Equal(names, want) || len(packages) != 3 || packages[2] != &inv.Packages[1] {
+		t.Errorf("got %q", names)
+	}
+	if names, _ := windows.Frameworks(inv, ""); names != nil {
+		t.Errorf("of no product: %q", names)
+	}
+}
+
+func TestKB(t *testing.T) {
+	for in, want := range map[string]string{"5034127": "KB5034127", "KB5034127": "KB5034127", " kb958644": "KB958644", "KB": "", "RollupFix": "", "12345": "", "KB123456789": "", "": ""} {
+		if got := windows.KB(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+func host(build string, installed ...string) *inventory.Inventory {
+	inv := &inventory.Inventory{OS: inventory.OS{ID: "windows", Build: build}}
+	for _, kb := range installed {
+		inv.Packages = append(inv.Packages, inventory.Package{Ecosystem: inventory.Windows, Name: kb, Version: "1"})
+	}
+	return inv
+}
+
+// TestHas judges a fix by the build where it can, else by the chain of updates that replace it.
+func TestHas(t *testing.T) {
+	chain := []windows.Fix{
+		{KB: "KB5000002", Supersedes: []string{"KB5000001"}},
+		{KB: "KB5000003", Supersedes: []string{"KB5000002", "KB5000003"}},
+		{KB: "KB5000004", Supersedes: []string{"KB5000003"}},
+		{KB: "KB5000002", Supersedes: []string{"KB5000004"}}, // a circle, as a faulty feed may have
+		{KB: "KB6000001"},
+	}
+	fix := func(kb, build string) windows.Fix { return windows.Fix{KB: kb, Build: build} }
+	for _, c := range []struct {
+		name    string
+		inv     *inventory.Inventory
+		f       windows.Fix
+		byBuild bool
+		has, ok bool
+		why     string
+	}{
+		{"build_before", host("10.0.17763.5122"), fix("KB5000001", "10.0.17763.5329"), true, false, true, "10.0.17763.5122 < 10.0.17763.5329 (OS build)"},
+		{"build_at", host("10.0.17763.5329"), fix("KB5000001", "10.0.17763.5329"), true, true, true, "10.0.17763.5329 >= 10.0.17763.5329 (OS build)"},
+		{"build_by_number", host("10.0.17763.999"), fix("KB5000001", "10.0.17763.5329"), true, false, true, "10.0.17763.999 < 10.0.17763.5329 (OS build)"},
+		{"build_goes_before_list", host("10.0.17763.5122", "KB5000001"), fix("KB5000001", "10.0.17763.5329"), true, false, true, "10.0.17763.5122 < 10.0.17763.5329 (OS build)"},
+		{"build_of_another_line", host("10.0.20348.1", "KB5000001"), fix("KB5000001", "10.0.17763.5329"), true, true, true, "KB5000001 is installed"},
+		{"build_is_not_the_systems", host("10.0.17763.5329"), fix("KB5000001", "10.0.17763.1"), false, false, true, "KB5000001 is not installed, nor what replaces it"},
+		{"installed", host("", "KB5000001"), fix("KB5000001", ""), true, true, true, "KB5000001 is installed"},
+		{"replaced", host("", "KB5000002"), fix("KB5000001", ""), true, true, true, "KB5000002, which replaces KB5000001, is installed"},
+		{"replaced_three_times", host("", "KB5000004"), fix("KB5000001", ""), true, true, true, "KB5000004, which replaces KB5000001, is installed"},
+		{"older_is_not_enough", host("", "KB5000001"), fix("KB6000001", ""), true, false, true, "KB6000001 is not installed, nor what replaces it"},
+		{"no_revision", host("10.0.17763", "KB5000001"), fix("KB5000001", "10.0.17763.5329"), true, true, true, "KB5000001 is installed"},
+		{"nothing_known_of_host", host(""), fix("KB5000001", "10.0.17763.5329"), true, false, false, ""},
+		{"nothing_known_of_fix", host("10.0.17763.5329", "KB1"), fix("", ""), true, false, false, ""},
+	} {
+		h := windows.NewHost(c.inv, chain)
+		has, why, ok := h.Has(c.f, c.byBuild)
+		if has != c.has || ok != c.ok || why != c.why {
+			t.Errorf("%s: got %v %q %v, want %v %q %v", c.name, has, why, ok, c.has, c.why, c.ok)
+		}
+	}
+	h := windows.NewHost(host("", "KB1"), chain[:3])
+	if got := h.Latest("KB5000001"); got != "KB5000004" {
+		t.Errorf("latest %q", got)
+	}
+	if got := h.Latest("KB6000001"); got != "" {
+		t.Errorf("latest of what nothing replaces: %q", got)
+	}
+}
+
+func TestNewer(t *testing.T) {
+	l := []windows.Fix{{KB: "KB5000003"}, {KB: "KB5000001", Build: "10.0.17763.5000"}, {KB: "KB5000002", Build: "10.0.17763.5329"}, {KB: "KB999999"}}
+	slices.SortFunc(l, func(a, b windows.Fix) int {
+		if windows.Newer(a, b) {
+			return -1
+		}
+		return 1
+	})
+	var got []string
+	for _, f := range l {
+		got = append(got, f.KB)
+	}
+	if want := []string{"KB5000002", "KB5000001", "KB5000003", "KB999999"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// FuzzHas holds that no chain and no build make a panic or an endless walk.
+func FuzzHas(f *testing.F) {
+	f.Add("10.0.17763.5122", "10.0.17763.5329", "5034127", "KB5034127", "5031361")
+	f.Add("", "x", "", "KB", "5031361")
+	f.Fuzz(func(t *testing.T, build, fixed, kb, installed, old string) {
+		row := &advisory.Row{Affected: advisory.Affected{KB: kb, Supersedes: []string{old, kb}, Ranges: []advisory.Range{{Events: []advisory.Event{{Fixed: fixed}}}}}}
+		fix := windows.FixOf(row)
+		back := windows.Fix{KB: windows.KB(old), Supersedes: []string{windows.KB(kb)}}
+		h := windows.NewHost(host(build, installed), []windows.Fix{fix, back})
+		has, why, ok := h.Has(fix, true)
+		if has && !ok || ok && why == "" {
+			t.Errorf("%v %q %v", has, why, ok)
+		}
+		h.Latest(fix.KB)
+		if windows.Newer(fix, back) && windows.Newer(back, fix) {
+			t.Errorf("both %+v and %+v are newer", fix, back)
+		}
+	})
+}
