@@ -37,6 +37,7 @@ func (c *component) setProperty(name, value string) {
 type cycloneDocument struct {
 	*document
 	systems []inventory.OS // those that components of the type operating-system name
+	subject inventory.OS   // the one that the document is about; components say more of it
 	waiting []component
 }
 
@@ -45,6 +46,10 @@ func (d *cycloneDocument) take(c component, subject bool) error {
 	switch {
 	case c.kind == "operating-system":
 		if subject && c.name == "unknown" { // hinomi's own word where no os-release was read
+			return nil
+		}
+		if subject {
+			d.subject = c.os()
 			return nil
 		}
 		d.systems = append(d.systems, c.os())
@@ -61,7 +66,7 @@ func (d *cycloneDocument) take(c component, subject bool) error {
 
 // place places all that was taken.
 func (d *cycloneDocument) place() error {
-	for _, os := range d.systems {
+	for _, os := range append(d.systems, d.subject) {
 		if !d.setOS(os) {
 			d.gap("operating system "+os.ID+" "+os.VersionID, d.otherSystem(os))
 		}
