@@ -15,8 +15,19 @@ import (
 // Entries calls do with each document of an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz, .tar.zst) that has one of the suffixes, one at
 // a time, in the archive's order. b is valid until do returns. An error of do ends it.
 func (in *Document) Entries(ctx context.Context, do func(name string, b []byte) error, suffixes ...string) error {
+	var buf bytes.Buffer
+	return in.Readers(ctx, func(name string, r io.Reader) error {
+		if err := in.fill(&buf, r); err != nil {
+			return err
+		}
+		return do(name, buf.Bytes())
+	}, suffixes...)
+}
+
+// Readers is Entries for documents that are too large to hold: do gets a reader, whose errors wrap ErrLimit or are the decoder's own.
+func (in *Document) Readers(ctx context.Context, do func(name string, r io.Reader) error, suffixes ...string) error {
 	if isTar(in.File) {
-		return in.tarEntries(ctx, do, suffixes)
+		return in.tarReaders(ctx, do, suffixes)
 	}
 	if err := in.checkDirectory(); err != nil {
 		return err
@@ -28,7 +39,6 @@ func (in *Document) Entries(ctx context.Context, do func(name string, b []byte) 
 	if len(z.File) > in.limits.Entries {
 		return fmt.Errorf("%w: %d documents", ErrLimit, len(z.File))
 	}
-	var buf bytes.Buffer
 	for i, f := range z.File {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -37,10 +47,7 @@ func (in *Document) Entries(ctx context.Context, do func(name string, b []byte) 
 		if f.FileInfo().IsDir() || !hasSuffix(f.Name, suffixes) {
 			continue
 		}
-		if err := in.unzip(f, &buf); err != nil {
-			return fmt.Errorf("%s: %w", f.Name, err)
-		}
-		if err := do(f.Name, buf.Bytes()); err != nil {
+		if err := in.unzip(f, do); err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 		if i%256 == 0 {
@@ -50,15 +57,14 @@ func (in *Document) Entries(ctx context.Context, do func(name string, b []byte) 
 	return nil
 }
 
-// tarEntries is Entries of a tape archive, read once from its beginning to its end.
-func (in *Document) tarEntries(ctx context.Context, do func(name string, b []byte) error, suffixes []string) error {
+// tarReaders is Readers of a tape archive, read once from its beginning to its end.
+func (in *Document) tarReaders(ctx context.Context, do func(name string, r io.Reader) error, suffixes []string) error {
 	s, err := in.Stream()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }() // only read
 	t := tar.NewReader(s)
-	var buf bytes.Buffer
 	for i := 0; ; i++ {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -77,10 +83,7 @@ func (in *Document) tarEntries(ctx context.Context, do func(name string, b []byt
 		if h.Typeflag != tar.TypeReg || !hasSuffix(h.Name, suffixes) {
 			continue
 		}
-		if err := in.fill(&buf, t); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
-		}
-		if err := do(h.Name, buf.Bytes()); err != nil {
+		if err := do(h.Name, t); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 		if i%256 == 0 {
@@ -98,15 +101,15 @@ func hasSuffix(name string, suffixes []string) bool {
 	return false
 }
 
-// unzip reads one entry of a zip archive into buf.
-func (in *Document) unzip(f *zip.File, buf *bytes.Buffer) error {
+// unzip calls do with one entry of a zip archive.
+func (in *Document) unzip(f *zip.File, do func(name string, r io.Reader) error) error {
 	r, err := f.Open()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	defer func() { _ = r.Close() }()                          // only read
 	packed := int64(min(f.CompressedSize64, uint64(in.size))) //nolint:gosec // at most in.size
-	return in.fill(buf, &meter{in: in, r: r, packed: packed, ratio: in.limits.Ratio})
+	return do(f.Name, &meter{in: in, r: r, packed: packed, ratio: in.limits.Ratio})
 }
 
 // fill reads one document into buf.
