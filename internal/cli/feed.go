@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 
 func (c *command) feedCommand() *cobra.Command {
 	top := &cobra.Command{Use: "feed", Aliases: []string{"feeds"}, Short: "The advisories that matching uses", GroupID: "start"}
-	top.AddCommand(c.feedList(), c.feedUpdate(), c.feedImport(), c.feedStatus())
+	top.AddCommand(c.feedList(), c.feedUpdate(), c.feedImport(), c.feedExport(), c.feedStatus())
 	return top
 }
 
@@ -73,8 +74,8 @@ func (c *command) feedUpdate() *cobra.Command {
 func (c *command) feedImport() *cobra.Command {
 	var o app.FeedOptions
 	cmd := &cobra.Command{
-		Use: "import DIR", Short: "Take the advisories from a folder (air-gapped networks)", Args: cobra.ExactArgs(1),
-		Long: "Imports a folder of feeds with its MANIFEST.json of SHA-256 sums: what hinomi feed update keeps in its data folder, or a copy carried in.",
+		Use: "import DIR|FILE", Short: "Take the advisories from a folder or a file (air-gapped networks)", Args: cobra.ExactArgs(1),
+		Long: "Imports a folder of feeds with its MANIFEST.json of SHA-256 sums (what hinomi feed update keeps in its data folder, or a copy carried in),\nor, in one step, the file that hinomi feed export wrote.",
 	}
 	cmd.Flags().BoolVar(&o.Unlisted, "unlisted", false, "also files that the manifest does not list")
 	cmd.Flags().BoolVar(&o.AllowShrink, "allow-shrink", false, "accept a feed that lost more than a fifth of its rows")
@@ -83,7 +84,11 @@ func (c *command) feedImport() *cobra.Command {
 		c.cfg.Progress = b.step
 		return c.with(func(ctx context.Context, a *app.App, args []string) error {
 			begun := c.cfg.Now()
-			r, err := a.ImportFeeds(ctx, operator(), args[0], o)
+			take := a.ImportFeeds
+			if st, err := os.Stat(args[0]); err == nil && !st.IsDir() {
+				take = a.ImportDatabase
+			}
+			r, err := take(ctx, operator(), args[0], o)
 			if err != nil {
 				b.close(err)
 				return hinted(err, "the advisories in use before stay in use")
@@ -108,6 +113,25 @@ func (c *command) feedImport() *cobra.Command {
 		})(cmd, args)
 	}
 	return cmd
+}
+
+func (c *command) feedExport() *cobra.Command {
+	return &cobra.Command{
+		Use: "export FILE", Short: "Write the advisories in use into one file, for hinomi feed import elsewhere", Args: cobra.ExactArgs(1),
+		Long: "Writes the advisory database as it is in use into one file: checked whole, complete or not there at all. Carry it to a network without a way\nout and give it to hinomi feed import.",
+		RunE: c.with(func(ctx context.Context, a *app.App, args []string) error {
+			meta, err := a.ExportAdvisories(ctx, operator(), args[0])
+			if err != nil {
+				return err
+			}
+			v := view{header: []string{"FEED", "ROWS", "AS OF", "COMPLETE", "LICENCE"}, data: meta, spare: []string{"LICENCE"}}
+			for _, f := range meta.Feeds {
+				v.rows = append(v.rows, []string{f.Name, strconv.Itoa(f.Rows), c.when(f.Published), yesNo(f.Complete), f.Licence})
+			}
+			v.notes = append(v.notes, fmt.Sprintf("%d documents and %d rows in %s", meta.Documents, meta.Rows, args[0]))
+			return c.show(v)
+		}),
+	}
 }
 
 // clipped cuts a list that only gives an idea to 60 characters.

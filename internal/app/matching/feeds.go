@@ -24,15 +24,7 @@ func (a *Advisories) ImportFeeds(ctx context.Context, by auth.Principal, dir str
 	if err != nil {
 		return report, err
 	}
-	err = a.DB.InTx(ctx, func(ctx context.Context) error {
-		for _, f := range report.Feeds {
-			if err := a.DB.PutFeed(ctx, f); err != nil {
-				return err
-			}
-		}
-		return a.Audit(ctx, by, "feed.import", "feeds", "", fmt.Sprintf("%d feeds, %d rows", len(report.Feeds), report.Rows))
-	})
-	return report, err
+	return report, a.recordImport(ctx, by, report.Feeds, report.Rows)
 }
 
 // previousFeeds returns what the database in use was made of, so that a feed that shrank is noticed.

@@ -75,8 +75,10 @@ func Import(ctx context.Context, dir string, sink Sink, o Options) (Report, erro
 		rep.Bytes += e.Bytes
 	}
 	rep.Rows = prog.Rows
-	if err := shrunk(rep.Feeds, o); err != nil {
-		return rep, err
+	if !o.AllowShrink {
+		if err := Shrunk(rep.Feeds, o.Previous); err != nil {
+			return rep, err
+		}
 	}
 	for _, f := range rep.Feeds {
 		if err := sink.Feed(f); err != nil {
@@ -241,16 +243,14 @@ func describe(name string, e Entry, in form.Learnt, now time.Time) advisory.Feed
 	}
 }
 
-// shrunk compares each feed with what it was at the last import.
-func shrunk(feeds []advisory.Feed, o Options) error {
-	if o.AllowShrink {
-		return nil
-	}
+// Shrunk compares feeds with what they were at the last import: the error wraps ErrShrunk and names the first that lost more than a fifth of
+// its rows, or is not there any more.
+func Shrunk(feeds, previous []advisory.Feed) error {
 	now := map[string]int{}
 	for _, f := range feeds {
 		now[f.Name] += f.Rows
 	}
-	for _, p := range o.Previous {
+	for _, p := range previous {
 		if n := now[p.Name]; 5*n < 4*p.Rows {
 			return fmt.Errorf("%s: %w: %d rows, %d before; confirm it if that is right", p.Name, ErrShrunk, n, p.Rows)
 		}
