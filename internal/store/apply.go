@@ -13,6 +13,8 @@ import (
 	"hinomi/internal/asset"
 	"hinomi/internal/connector"
 	"hinomi/internal/snapshot"
+	"hinomi/internal/store/diff"
+	"hinomi/internal/store/row"
 )
 
 // ApplySnapshot brings what a connector's sync read into the store, in one transaction, and returns what changed. Only rows that differ
@@ -38,7 +40,7 @@ type applier struct {
 	connector, sync string
 	snap            *snapshot.Snapshot
 	counts          *connector.Counts
-	assets, history *inserter
+	assets, history *row.Inserter
 }
 
 // scopeState is what the store holds of a scope.
@@ -57,10 +59,10 @@ func (ap *applier) run(ctx context.Context) error {
 			return fmt.Errorf("%s %s %s: %w", s.Account, s.Region, s.Kind, err)
 		}
 	}
-	if err := ap.assets.flush(ctx); err != nil {
+	if err := ap.assets.Flush(ctx); err != nil {
 		return fmt.Errorf("insert assets: %w", err)
 	}
-	if err := ap.history.flush(ctx); err != nil {
+	if err := ap.history.Flush(ctx); err != nil {
 		return fmt.Errorf("insert history: %w", err)
 	}
 	for _, g := range gaps {
@@ -237,7 +239,7 @@ func (ap *applier) put(ctx context.Context, pk int64, a asset.Asset, at int64, s
 	switch {
 	case !known:
 		ap.counts.Added++
-		return ap.assets.add(ctx, pk, m.Account, m.Region, string(a.Kind()), m.ID, m.Name(), stateOf(a), hash, body, at, at)
+		return ap.assets.Add(ctx, pk, m.Account, m.Region, string(a.Kind()), m.ID, m.Name(), stateOf(a), hash, body, at, at)
 	case old.gone == 0 && old.hash == hash:
 		return nil
 	}
@@ -245,11 +247,11 @@ func (ap *applier) put(ctx context.Context, pk int64, a asset.Asset, at int64, s
 	if err != nil {
 		return err
 	}
-	changes, err := diff(before, body)
+	changes, err := diff.Objects(before, body)
 	if err != nil {
 		return fmt.Errorf("compare %s: %w", asset.RefOf(a), err)
 	}
-	changes = slices.DeleteFunc(changes, func(c Change) bool { return volatile(a.Kind(), c.Path) })
+	changes = slices.DeleteFunc(changes, func(c diff.Change) bool { return volatile(a.Kind(), c.Path) })
 	if _, err := ap.tx.ExecContext(ctx, `UPDATE asset SET name = $2, state = $3, hash = $4, body = $5, changed_at = $6, gone_at = 0, last_seen = 0 WHERE pk = $1`,
 		pk, m.Name(), stateOf(a), hash, body, at); err != nil {
 		return err
@@ -264,15 +266,15 @@ func (ap *applier) put(ctx context.Context, pk int64, a asset.Asset, at int64, s
 	return ap.event(ctx, pk, at, what, changes)
 }
 
-func (ap *applier) event(ctx context.Context, pk, at int64, what string, changes []Change) error {
+func (ap *applier) event(ctx context.Context, pk, at int64, what string, changes []diff.Change) error {
 	if changes == nil {
-		changes = []Change{}
+		changes = []diff.Change{}
 	}
 	text, err := asJSON(changes)
 	if err != nil {
 		return err
 	}
-	return ap.history.add(ctx, pk, at, ap.sync, what, text)
+	return ap.history.Add(ctx, pk, at, ap.sync, what, text)
 }
 
 // goneFrom marks what a complete read no longer held.

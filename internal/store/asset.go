@@ -9,6 +9,7 @@ import (
 	"hinomi/internal/auth"
 	"hinomi/internal/connector"
 	"hinomi/internal/snapshot"
+	"hinomi/internal/store/diff"
 )
 
 // Asset is one stored asset with its life.
@@ -217,10 +218,10 @@ func (db *DB) CountAssets(ctx context.Context, s auth.Scope, f AssetFilter) (map
 
 // Event is one entry of an asset's history. That it was added is said by Asset.FirstSeen, not by an entry.
 type Event struct {
-	At     time.Time `json:"at"`
-	SyncID string    `json:"syncId"`
-	What   string    `json:"what"` // changed, gone, returned
-	Diff   []Change  `json:"diff,omitempty"`
+	At     time.Time     `json:"at"`
+	SyncID string        `json:"syncId"`
+	What   string        `json:"what"` // changed, gone, returned
+	Diff   []diff.Change `json:"diff,omitempty"`
 }
 
 // What an entry of an asset's history says.

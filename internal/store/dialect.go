@@ -38,7 +38,7 @@ type dialect struct {
 func sqliteDialect() dialect {
 	return dialect{
 		name: "sqlite", goose: goose.DialectSQLite3, batch: 1, inOrder: "CROSS JOIN", reading: &sql.TxOptions{},
-		words: strings.NewReplacer("ROWID64", "INTEGER", "SERIAL64", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+		words: strings.NewReplacer("ROWID64", "INTEGER", "SERIAL64", "INTEGER PRIMARY KEY AUTOINCREMENT", "NOROWID", "WITHOUT ROWID"),
 		lock:  func(context.Context, *sql.Tx, string) error { return nil }, // there is one writer
 		appendOnly: func(t string) string {
 			return fmt.Sprintf(`CREATE TRIGGER %[1]s_no_update BEFORE UPDATE ON %[1]s BEGIN SELECT RAISE(ABORT, '%[1]s is append-only'); END;
@@ -54,7 +54,7 @@ CREATE TRIGGER %[1]s_no_delete BEFORE DELETE ON %[1]s BEGIN SELECT RAISE(ABORT, 
 func postgresDialect() dialect {
 	return dialect{
 		name: "postgres", goose: goose.DialectPostgres, batch: 100, inOrder: "JOIN", reading: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		words: strings.NewReplacer("ROWID64", "BIGINT", "SERIAL64", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+		words: strings.NewReplacer("ROWID64", "BIGINT", "SERIAL64", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "NOROWID", "",
 			"BLOB", "BYTEA", " TEXT", ` TEXT COLLATE "C"`),
 		lock: func(ctx context.Context, tx *sql.Tx, name string) error {
 			_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, key63("lock", name))

@@ -48,7 +48,8 @@ func (db *DB) endInventory(ctx context.Context, pk, now int64, why string) (int,
 	}
 	n, err := db.exec(ctx, `INSERT INTO finding (id, asset_pk, key, origin, type, severity, score, vulnerability, hash, body, why, first_seen, last_seen, closed_at, updated_at)
 SELECT f.key || $2, l.asset_pk, f.key, $3, f.type, f.severity, f.score, f.vulnerability, '', f.body, $4, `+firstSeen+`, l.read_at, $5, $5
- FROM inventory_finding f JOIN asset_inventory l ON l.inventory_pk = f.inventory_pk
+ FROM asset_inventory l `+db.d.inOrder+` inventory_part ip ON ip.inventory_pk = l.inventory_pk
+ `+db.d.inOrder+` part_unit pu ON pu.part_pk = ip.part_pk `+db.d.inOrder+` unit_finding f ON f.unit_pk = pu.unit_pk
  WHERE l.asset_pk = $1 AND l.until_at = 0 AND f.gone_at = 0
 ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, body = excluded.body, why = excluded.why, last_seen = excluded.last_seen,
  closed_at = excluded.closed_at, updated_at = excluded.updated_at`, pk, derivedID("", pk), originClosed, why, now)
@@ -62,6 +63,6 @@ ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, body = excluded.body, w
 // reopen forgets the closed and kept rows of an asset that had no inventory for a time, as far as its new one holds them.
 func (db *DB) reopen(ctx context.Context, pk, inv int64) error {
 	_, err := db.exec(ctx, `DELETE FROM finding WHERE asset_pk = $1 AND origin IN ($2, $3)
- AND key IN (SELECT key FROM inventory_finding WHERE inventory_pk = $4 AND gone_at = 0)`, pk, originKept, originClosed, inv)
+ AND key IN (`+db.openKeys("$4")+`)`, pk, originKept, originClosed, inv)
 	return err
 }

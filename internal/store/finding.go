@@ -16,6 +16,7 @@ import (
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/finding"
+	"hinomi/internal/store/part"
 )
 
 // Assessment is what an evaluation found on one asset itself, not in its inventory. Findings' IDs are fingerprints with the asset.
@@ -103,7 +104,7 @@ ON CONFLICT (asset_pk, type) DO UPDATE SET read_at = excluded.read_at WHERE asse
 
 // putOwn writes a finding that is new, differs, or was closed.
 func (db *DB) putOwn(ctx context.Context, pk, at, now int64, f finding.Finding, o ownFinding, known, gap bool, out *Assessed) error {
-	body, err := findingBody(f)
+	body, err := part.Body(f)
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func (db *DB) putOwn(ctx context.Context, pk, at, now int64, f finding.Finding, 
 		out.Opened++
 		_, err = db.exec(ctx, `INSERT INTO finding (id, asset_pk, key, origin, type, severity, score, vulnerability, hash, body, first_seen, last_seen, updated_at)
 VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)`,
-			f.ID, pk, originAsset, string(f.Type), f.Severity.Rank(), f.Score, vulnerabilityOf(f), hash, body, at, now)
+			f.ID, pk, originAsset, string(f.Type), f.Severity.Rank(), f.Score, part.Vulnerability(&f), hash, body, at, now)
 		return err
 	case o.closed == 0 && o.hash == hash && !gap:
 		return nil // the assessment's time is its "last seen"
@@ -126,7 +127,7 @@ VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)`,
 		out.Changed++
 	}
 	_, err = db.exec(ctx, `UPDATE finding SET severity = $2, score = $3, vulnerability = $4, hash = $5, body = $6, last_seen = $7, closed_at = 0, why = '', updated_at = $8 WHERE id = $1`,
-		f.ID, f.Severity.Rank(), f.Score, vulnerabilityOf(f), hash, body, at, now)
+		f.ID, f.Severity.Rank(), f.Score, part.Vulnerability(&f), hash, body, at, now)
 	return err
 }
 
@@ -143,30 +144,33 @@ type FindingFilter struct {
 	Text            string   // part of the evidence, in any case
 }
 
-// side is one of the two places where findings are: rows of the asset itself or of its past, and rows of its current inventory. Each is
-// asked by itself, so that a page is read along an index, and the two answers are merged.
+// side is one of the two places where findings are: rows of the asset itself or of its past, and rows of the units of its current inventory.
+// Each is asked by itself, so that a page is read along an index, and the two answers are merged.
 type side struct {
-	columns string // id, what it says of its end, times
+	columns string // id, what it says of its end, times, unit and group
 	from    string
 	ended   string // the column of f that holds when it ended, 0 if it has not
+	order   string // what follows severity, score and key
 }
 
 func (db *DB) sides(f FindingFilter) [2]side {
-	join := db.d.inOrder
-	if len(f.Assets) > 0 {
-		join = "JOIN" // few assets: their rows first
+	x := db.d.inOrder
+	own, units := `finding f `+x+` asset a ON a.pk = f.asset_pk`, `unit_finding f `+x+` part_unit pu ON pu.unit_pk = f.unit_pk `+x+` inventory_part ip ON ip.part_pk = pu.part_pk `+
+		x+` asset_inventory l ON l.inventory_pk = ip.inventory_pk AND l.until_at = 0 `+x+` asset a ON a.pk = l.asset_pk`
+	if len(f.Assets) > 0 { // few assets: their rows first
+		own, units = `asset a `+x+` finding f ON f.asset_pk = a.pk`, `asset a `+x+` asset_inventory l ON l.asset_pk = a.pk AND l.until_at = 0 `+
+			x+` inventory_part ip ON ip.inventory_pk = l.inventory_pk `+x+` part_unit pu ON pu.part_pk = ip.part_pk `+x+` unit_finding f ON f.unit_pk = pu.unit_pk`
 	}
 	return [2]side{
 		{
-			columns: `f.id, f.why, f.first_seen AS first_seen, CASE WHEN f.origin = 'asset' AND f.closed_at = 0 AND s.read_at > f.last_seen THEN s.read_at ELSE f.last_seen END AS last_seen, f.updated_at AS updated_at`,
-			from:    `finding f ` + join + ` asset a ON a.pk = f.asset_pk LEFT JOIN assessment s ON s.asset_pk = f.asset_pk AND s.type = f.type`,
-			ended:   "f.closed_at",
+			columns: `f.id, f.why, f.first_seen AS first_seen, CASE WHEN f.origin = 'asset' AND f.closed_at = 0 AND s.read_at > f.last_seen THEN s.read_at ELSE f.last_seen END AS last_seen, f.updated_at AS updated_at,
+ CAST(0 AS BIGINT) AS grp, 0 AS unit_pk, 0 AS part_pk, 0 AS inventory_pk`,
+			from:  own + ` LEFT JOIN assessment s ON s.asset_pk = f.asset_pk AND s.type = f.type`,
+			ended: "f.closed_at", order: "a.pk",
 		},
 		{
-			columns: `'' AS id, f.gone_why AS why, 0 AS first_seen, l.read_at AS last_seen, i.judged_at AS updated_at`,
-			from: `inventory_finding f ` + join + ` asset_inventory l ON l.inventory_pk = f.inventory_pk AND l.until_at = 0 ` +
-				join + ` inventory i ON i.pk = f.inventory_pk ` + join + ` asset a ON a.pk = l.asset_pk`,
-			ended: "f.gone_at",
+			columns: `'' AS id, f.gone_why AS why, 0 AS first_seen, l.read_at AS last_seen, f.updated_at AS updated_at, f.grp, f.unit_pk, pu.part_pk, l.inventory_pk`,
+			from:    units, ended: "f.gone_at", order: "f.unit_pk, pu.part_pk, l.inventory_pk, a.pk",
 		},
 	}
 }
@@ -176,15 +180,16 @@ const marked = ` LEFT JOIN finding_mark m ON m.asset_pk = a.pk AND m.key = f.key
 
 // sql is the SELECT of a page of this side. An inventory's first seen is looked for after the page is cut: it costs a search each.
 func (sd side) sql(w *where, tail string) string {
-	return `SELECT l.id, l.key, l.severity, l.score, l.body, l.why, CASE WHEN l.first_seen > 0 THEN l.first_seen ELSE ` + strings.ReplaceAll(firstSeen, "f.key", "l.key") + ` END,
- l.last_seen, l.updated_at, l.ended, l.gone_at, l.asset_pk, l.account, l.region, l.kind, l.asset_id, l.mark FROM (SELECT ` + sd.columns + `, f.key, f.severity, f.score, f.body,
+	return `SELECT l.id, l.key, l.severity, l.score, l.body, l.why, CASE WHEN l.first_seen > 0 THEN l.first_seen ELSE ` + strings.NewReplacer("f.key", "l.key", "f.grp", "l.grp").Replace(firstSeen) + ` END,
+ l.last_seen, l.updated_at, l.ended, l.gone_at, l.asset_pk, l.account, l.region, l.kind, l.asset_id, l.mark, l.unit_pk, l.part_pk, l.inventory_pk FROM (SELECT ` + sd.columns + `, f.key, f.severity, f.score, f.body,
  ` + sd.ended + ` AS ended, a.gone_at, a.pk AS asset_pk, a.account, a.region, a.kind, a.id AS asset_id, m.why AS mark FROM ` + sd.from + marked + w.sql() + tail + `) l`
 }
 
 type findingRow struct {
 	finding.Finding
-	key string
-	pk  int64
+	key                   string
+	unit, part, inventory int64 // 0 for what is of the asset itself
+	pk                    int64
 }
 
 func scanFinding(row scanner) (findingRow, error) {
@@ -196,7 +201,7 @@ func scanFinding(row scanner) (findingRow, error) {
 	var first, last, updated, ended, gone int64
 	var ref asset.Ref
 	if err := row.Scan(&id, &r.key, &severity, &score, &body, &why, &first, &last, &updated, &ended, &gone, &r.pk,
-		&ref.Account, &ref.Region, &ref.Kind, &ref.ID, &mark); err != nil {
+		&ref.Account, &ref.Region, &ref.Kind, &ref.ID, &mark, &r.unit, &r.part, &r.inventory); err != nil {
 		return r, err
 	}
 	if err := fromJSON(body, &r.Finding); err != nil {
@@ -237,6 +242,13 @@ func (f FindingFilter) where(s auth.Scope, sd side, now time.Time) *where {
 		}
 	}
 	w.add("(" + strings.Join(append(conds, "1 = 0"), " OR ") + ")")
+	f.content(w)
+	f.assets(w)
+	return w
+}
+
+// content adds what the filter asks of the findings themselves.
+func (f FindingFilter) content(w *where) {
 	in(w, "f.type", f.Types)
 	if len(f.Severities) > 0 {
 		ranks := make([]any, len(f.Severities))
@@ -245,33 +257,49 @@ func (f FindingFilter) where(s auth.Scope, sd side, now time.Time) *where {
 		}
 		w.add("f.severity IN ("+marks(len(ranks))+")", ranks...)
 	}
-	in(w, "a.account", f.Accounts)
-	in(w, "a.region", f.Regions)
-	in(w, "a.id", f.Assets)
 	in(w, "f.vulnerability", f.Vulnerabilities)
-	if len(f.Tags) > 0 {
-		w.tagged("a", f.Tags)
-	}
 	if f.Text != "" {
 		w.add(`LOWER(f.body) LIKE ? ESCAPE '\'`, contains(f.Text))
 	}
-	return w
 }
 
-// findingKey is the cursor of findings, in their order: the worst first, then by score, key and asset.
+// assets adds what the filter asks of their assets.
+func (f FindingFilter) assets(w *where) {
+	in(w, "a.account", f.Accounts)
+	in(w, "a.region", f.Regions)
+	in(w, "a.id", f.Assets)
+	if len(f.Tags) > 0 {
+		w.tagged("a", f.Tags)
+	}
+}
+
+// findingKey is the cursor of findings, in their order: the worst first, then by score and key, and equal ones as they are kept.
 type findingKey struct {
-	Severity int
-	Score    float64
-	Key      string
-	PK       int64
+	Severity              int
+	Score                 float64
+	Key                   string
+	Unit, Part, Inventory int64
+	PK                    int64
 }
 
 func (r findingRow) order() findingKey {
-	return findingKey{r.Severity.Rank(), r.Score, r.key, r.pk}
+	return findingKey{r.Severity.Rank(), r.Score, r.key, r.unit, r.part, r.inventory, r.pk}
 }
 
 func (k findingKey) compare(o findingKey) int {
-	return cmp.Or(cmp.Compare(o.Severity, k.Severity), cmp.Compare(o.Score, k.Score), cmp.Compare(k.Key, o.Key), cmp.Compare(k.PK, o.PK))
+	return cmp.Or(cmp.Compare(o.Severity, k.Severity), cmp.Compare(o.Score, k.Score), cmp.Compare(k.Key, o.Key),
+		cmp.Compare(k.Unit, o.Unit), cmp.Compare(k.Part, o.Part), cmp.Compare(k.Inventory, o.Inventory), cmp.Compare(k.PK, o.PK))
+}
+
+// after adds that a row comes after the cursor. The first condition is where the index begins, the second what f's row alone can decide.
+func (k findingKey) after(w *where, sd side) {
+	w.add("f.severity <= ?", k.Severity)
+	w.add("(f.severity < ? OR f.score < ? OR f.score = ? AND f.key >= ?)", k.Severity, k.Score, k.Score, k.Key)
+	rest := "(f.unit_pk, pu.part_pk, l.inventory_pk, a.pk) > (?, ?, ?, ?)"
+	if sd.order == "a.pk" {
+		rest = "(CAST(0 AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT), a.pk) > (?, ?, ?, ?)"
+	}
+	w.add("(f.severity < ? OR f.score < ? OR f.key > ? OR "+rest+")", k.Severity, k.Score, k.Key, k.Unit, k.Part, k.Inventory, k.PK)
 }
 
 // Findings returns a page of findings, the worst first.
@@ -287,10 +315,9 @@ func (db *DB) Findings(ctx context.Context, s auth.Scope, f FindingFilter, from 
 		for _, sd := range db.sides(f) {
 			w := f.where(s, sd, db.now())
 			if more {
-				w.add("f.severity <= ? AND (f.severity < ? OR f.score < ? OR f.score = ? AND (f.key > ? OR f.key = ? AND a.pk > ?))",
-					k.Severity, k.Severity, k.Score, k.Score, k.Key, k.Key, k.PK)
+				k.after(w, sd)
 			}
-			part, err := query(ctx, db.q(ctx), scanFinding, sd.sql(w, fmt.Sprintf(" ORDER BY f.severity DESC, f.score DESC, f.key, a.pk LIMIT %d", limit+1)), w.args...)
+			part, err := query(ctx, db.q(ctx), scanFinding, sd.sql(w, fmt.Sprintf(" ORDER BY f.severity DESC, f.score DESC, f.key, %s LIMIT %d", sd.order, limit+1)), w.args...)
 			if err != nil {
 				return fmt.Errorf("list findings: %w", err)
 			}
@@ -318,7 +345,7 @@ func (db *DB) Finding(ctx context.Context, s auth.Scope, id string) (finding.Fin
 
 func (db *DB) finding(ctx context.Context, s auth.Scope, id string) (findingRow, error) {
 	every := FindingFilter{Statuses: []finding.Status{finding.Active, finding.Suppressed, finding.Closed}}
-	both := db.sides(FindingFilter{Assets: []string{id}}) // one finding: by its keys
+	both := [2]side{db.sides(every)[0], db.sides(FindingFilter{Assets: []string{id}})[1]} // one finding: by its keys
 	w := every.where(s, both[0], db.now())
 	w.add("f.id = ?", id)
 	r, err := one(ctx, db.q(ctx), scanFinding, both[0].sql(w, ""), w.args...)
@@ -331,56 +358,8 @@ func (db *DB) finding(ctx context.Context, s auth.Scope, id string) (findingRow,
 		return r, err // it has not the form of an inventory's finding
 	}
 	w = every.where(s, both[1], db.now())
-	w.add("f.key = ? AND l.asset_pk = ?", id[:n], pk)
+	w.add("f.key = ? AND a.pk = ?", id[:n], pk)
 	return one(ctx, db.q(ctx), scanFinding, both[1].sql(w, ""), w.args...)
-}
-
-// FindingCount is how many findings share type, severity and status.
-type FindingCount struct {
-	Type     finding.Type     `json:"type"`
-	Severity finding.Severity `json:"severity"`
-	Status   finding.Status   `json:"status"`
-	Count    int              `json:"count"`
-}
-
-// CountFindings counts the findings that a filter selects, the worst first.
-func (db *DB) CountFindings(ctx context.Context, s auth.Scope, f FindingFilter) ([]FindingCount, error) {
-	var out []FindingCount
-	err := db.reading(ctx, func(ctx context.Context) error {
-		for _, sd := range db.sides(f) {
-			w := f.where(s, sd, db.now())
-			part, err := query(ctx, db.q(ctx), scanCount, `SELECT f.type, f.severity, CASE WHEN `+sd.ended+` > 0 OR a.gone_at > 0 THEN 'CLOSED' WHEN m.key IS NOT NULL THEN 'SUPPRESSED' ELSE 'ACTIVE' END,
- COUNT(*) FROM `+sd.from+marked+w.sql()+` GROUP BY 1, 2, 3`, w.args...)
-			if err != nil {
-				return fmt.Errorf("count findings: %w", err)
-			}
-			for _, c := range part {
-				i := slices.IndexFunc(out, func(o FindingCount) bool { o.Count = c.Count; return o == c })
-				if i >= 0 {
-					out[i].Count += c.Count
-					continue
-				}
-				out = append(out, c)
-			}
-		}
-		return nil
-	})
-	slices.SortFunc(out, func(a, b FindingCount) int {
-		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Status, b.Status))
-	})
-	return out, err
-}
-
-func scanCount(row scanner) (FindingCount, error) {
-	var c FindingCount
-	var rank int
-	err := row.Scan(&c.Type, &rank, &c.Status, &c.Count)
-	for _, v := range finding.Severities() {
-		if v.Rank() == rank {
-			c.Severity = v
-		}
-	}
-	return c, err
 }
 
 // Suppress takes a finding of one asset out of the active ones, with the reason and until a time (zero: for good). It stays suppressed
@@ -414,18 +393,14 @@ func (db *DB) Unsuppress(ctx context.Context, s auth.Scope, id string) error {
 
 // ForgetFindings deletes findings that were closed before a time and returns how many.
 func (db *DB) ForgetFindings(ctx context.Context, before time.Time) (n int64, err error) {
-	err = db.InTx(ctx, func(ctx context.Context) error {
-		for i, q := range []string{
-			`DELETE FROM finding WHERE closed_at > 0 AND closed_at < $1`,
-			`DELETE FROM inventory_finding WHERE gone_at > 0 AND gone_at < $1`,
-		} {
-			k, err := db.exec(ctx, q, micros(before))
-			if err != nil {
-				return fmt.Errorf("forget findings (%d): %w", i, err)
-			}
-			n += k
+	err = db.inParts(ctx, func(ctx context.Context, h part.Home) error {
+		own, err := db.exec(ctx, `DELETE FROM finding WHERE closed_at > 0 AND closed_at < $1`, micros(before))
+		if err != nil {
+			return fmt.Errorf("forget findings: %w", err)
 		}
-		return nil
+		units, err := h.Forget(ctx, micros(before))
+		n = own + units
+		return err
 	})
 	return n, err
 }

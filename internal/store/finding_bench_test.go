@@ -66,13 +66,13 @@ func sharedFleet(b *testing.B, db *store.DB, clock *storetest.Clock) {
 	}
 	hashes := make([]string, 100)
 	for i := range hashes {
-		inv := &inventory.Inventory{OS: inventory.OS{ID: "debian"}, Covered: []string{"/"}, Packages: []inventory.Package{{Name: fmt.Sprint("p", i)}}}
+		inv := &inventory.Inventory{OS: inventory.OS{ID: "debian"}, Covered: []string{"/"}, Packages: []inventory.Package{{Ecosystem: inventory.Debian, Name: fmt.Sprint("p", i)}}}
 		v := store.Verdict{JudgedAt: clock.Now(), Whole: true}
 		for f := range 200 {
 			cve := fmt.Sprint("CVE-2026-", f)
 			v.Findings = append(v.Findings, finding.Finding{
 				ID: finding.Fingerprint(finding.PackageVulnerability, asset.Ref{}, cve, fmt.Sprint(i)), Type: finding.PackageVulnerability, Title: cve,
-				Severity: finding.Severities()[f%5], Score: float64(f%100) / 10, Package: &finding.Package{VulnerabilityID: cve},
+				Severity: finding.Severities()[f%5], Score: float64(f%100) / 10, Package: &finding.Package{VulnerabilityID: cve, Packages: []finding.VulnerablePackage{{Ecosystem: "Debian", Name: fmt.Sprint("p", i)}}},
 			})
 		}
 		var err error

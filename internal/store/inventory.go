@@ -2,20 +2,15 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/inventory"
+	"hinomi/internal/store/part"
 )
-
-// maxInventory bounds what a stored inventory may unpack to: 40,000 packages are about 16 MB.
-const maxInventory = 512 << 20
 
 // InventoryLink says which inventory an asset has, and when and how it was read.
 type InventoryLink struct {
@@ -28,39 +23,32 @@ type InventoryLink struct {
 	Since  time.Time        `json:"since"`  // the asset has had this inventory without a break since
 }
 
-// cover is what of an inventory the life of findings needs, kept beside the packed body.
-type cover struct {
-	OS      inventory.OS     `json:"os"`
-	Method  inventory.Method `json:"method"`
-	Covered []string         `json:"covered"`
-	Gaps    []inventory.Gap  `json:"gaps,omitempty"`
-}
-
 func inventoryKey(hash string) int64 { return key63("inventory", hash) }
 
 // PutInventory stores an inventory under the hash of its content, once for all assets that have it. It reports whether it was new.
 func (db *DB) PutInventory(ctx context.Context, inv *inventory.Inventory) (hash string, added bool, err error) {
-	c := *inv
-	c.ReadAt, c.Source, c.Notes, c.Secrets = time.Time{}, "", nil, nil
 	hash = inv.Hash()
-	body, err := json.Marshal(&c)
-	if err != nil {
-		return "", false, fmt.Errorf("encode the inventory: %w", err)
+	if _, err := one(ctx, db.q(ctx), text, `SELECT hash FROM inventory WHERE pk = $1`, inventoryKey(hash)); !errors.Is(err, ErrNotFound) {
+		return hash, false, err
 	}
-	if len(body) > maxInventory {
-		return "", false, fmt.Errorf("inventory of %d packages has %d bytes, at most %d are kept", len(inv.Packages), len(body), maxInventory)
-	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return "", false, fmt.Errorf("pack the inventory: %w", err)
-	}
-	meta, err := asJSON(cover{inv.OS, inv.Method, inv.Covered, inv.Gaps})
+	body, err := part.Pack(inv)
 	if err != nil {
 		return "", false, err
 	}
-	n, err := db.exec(ctx, `INSERT INTO inventory (pk, hash, packages, cover, body, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING`,
-		inventoryKey(hash), hash, len(inv.Packages), meta, enc.EncodeAll(body, nil), micros(db.now()))
-	return hash, n > 0, err
+	meta, err := asJSON(part.CoverOf(inv))
+	if err != nil {
+		return "", false, err
+	}
+	err = db.inParts(ctx, func(ctx context.Context, h part.Home) error {
+		n, err := db.exec(ctx, `INSERT INTO inventory (pk, hash, packages, cover, body, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING`,
+			inventoryKey(hash), hash, len(inv.Packages), meta, body, micros(db.now()))
+		if err != nil || n == 0 {
+			return err
+		}
+		added = true
+		return h.Put(ctx, inventoryKey(hash), part.Split(inv))
+	})
+	return hash, added, err
 }
 
 // Inventory returns a stored inventory by hash, without times: those are the link's.
@@ -69,17 +57,11 @@ func (db *DB) Inventory(ctx context.Context, hash string) (*inventory.Inventory,
 	if err != nil {
 		return nil, err
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxInventory))
+	header, err := part.Unpack(packed)
 	if err != nil {
-		return nil, fmt.Errorf("unpack inventory %s: %w", hash, err)
+		return nil, fmt.Errorf("inventory %s: %w", hash, err)
 	}
-	defer dec.Close()
-	body, err := dec.DecodeAll(packed, nil)
-	if err != nil {
-		return nil, fmt.Errorf("unpack inventory %s: %w", hash, err)
-	}
-	inv := new(inventory.Inventory)
-	return inv, fromJSON(string(body), inv)
+	return db.parts(ctx).Whole(ctx, inventoryKey(hash), header)
 }
 
 const linkSelect = `SELECT a.account, a.region, a.kind, a.id, i.hash, l.method, l.source, l.notes, l.read_at, l.from_at

@@ -9,17 +9,19 @@ import (
 	"strings"
 
 	"github.com/pressly/goose/v3"
+
+	"hinomi/internal/store/part"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
 // NewestVersion is the schema's version of this hinomi: the number of the newest file in migrations.
-const NewestVersion = 6
+const NewestVersion = 7
 
 // steps returns the migrations in this database's words.
 func (db *DB) steps() ([]*goose.Migration, error) {
-	names := []string{"installation", "asset", "finding", "work", "agent", "stream"}
+	names := []string{"installation", "asset", "finding", "work", "agent", "stream", "part"}
 	steps := make([]*goose.Migration, 0, NewestVersion)
 	for i, name := range names {
 		text, err := migrations.ReadFile(fmt.Sprintf("migrations/%05d_%s.sql", i+1, name))
@@ -29,6 +31,9 @@ func (db *DB) steps() ([]*goose.Migration, error) {
 		script := db.script(string(text))
 		up := func(ctx context.Context, tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, script)
+			if err == nil && name == "part" {
+				err = part.Home{Conn: tx, Rows: db.d.batch, InOrder: db.d.inOrder}.Upgrade(ctx, micros(db.now()), db.log)
+			}
 			return err
 		}
 		steps = append(steps, goose.NewGoMigration(int64(i+1), &goose.GoFunc{RunTx: up}, nil))

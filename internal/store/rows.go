@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"hinomi/internal/auth"
+	"hinomi/internal/store/row"
 )
 
 // micros is a time as the database keeps it: microseconds since 1970, 0 for none.
@@ -67,7 +68,7 @@ func fromJSON(s string, v any) error {
 }
 
 // query reads all rows of a statement.
-func query[T any](ctx context.Context, q querier, scan func(row scanner) (T, error), text string, args ...any) ([]T, error) {
+func query[T any](ctx context.Context, q row.Conn, scan func(row scanner) (T, error), text string, args ...any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, err
@@ -85,7 +86,7 @@ func query[T any](ctx context.Context, q querier, scan func(row scanner) (T, err
 }
 
 // one reads the first row of a statement. It returns ErrNotFound if there is none.
-func one[T any](ctx context.Context, q querier, scan func(row scanner) (T, error), text string, args ...any) (T, error) {
+func one[T any](ctx context.Context, q row.Conn, scan func(row scanner) (T, error), text string, args ...any) (T, error) {
 	v, err := scan(q.QueryRowContext(ctx, text, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, ErrNotFound
@@ -231,7 +232,7 @@ func page[T any](rows []T, limit int, key func(T) any) ([]T, string) {
 }
 
 // list reads one page: the rows of a SELECT under w in an order, and the cursor of the next page.
-func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), w *where, limit int, sel, order string, key func(T) any) ([]T, string, error) {
+func list[T any](ctx context.Context, q row.Conn, scan func(scanner) (T, error), w *where, limit int, sel, order string, key func(T) any) ([]T, string, error) {
 	limit = clampLimit(limit)
 	args := append(w.args[:len(w.args):len(w.args)], limit+1)
 	rows, err := query(ctx, q, scan, sel+w.sql()+" ORDER BY "+order+" LIMIT $"+strconv.Itoa(len(args)), args...)
@@ -243,74 +244,6 @@ func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), 
 }
 
 // inserter writes many rows with as few statements as the database likes.
-type inserter struct {
-	db      *DB
-	q       querier
-	table   string
-	columns []string
-	suffix  string // ON CONFLICT …
-	args    []any
-	stmt    *sql.Stmt
-}
-
-func (db *DB) inserter(q querier, table, columns, suffix string) *inserter {
-	return &inserter{db: db, q: q, table: table, columns: strings.Fields(columns), suffix: suffix}
-}
-
-// add takes one row and writes when a batch is full.
-func (in *inserter) add(ctx context.Context, values ...any) error {
-	in.args = append(in.args, values...)
-	if len(in.args) < in.db.d.batch*len(in.columns) {
-		return nil
-	}
-	return in.flush(ctx)
-}
-
-// flush writes what is left. It must be called at the end.
-func (in *inserter) flush(ctx context.Context) error {
-	n := len(in.args) / len(in.columns)
-	if n == 0 {
-		return nil
-	}
-	defer func() { in.args = in.args[:0] }()
-	if n < in.db.d.batch {
-		_, err := in.q.ExecContext(ctx, in.statement(n), in.args...)
-		return err
-	}
-	if in.stmt == nil {
-		p, ok := in.q.(interface {
-			PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
-		})
-		if !ok {
-			_, err := in.q.ExecContext(ctx, in.statement(n), in.args...)
-			return err
-		}
-		var err error
-		if in.stmt, err = p.PrepareContext(ctx, in.statement(n)); err != nil { // closed with its transaction
-			return err
-		}
-	}
-	_, err := in.stmt.ExecContext(ctx, in.args...)
-	return err
-}
-
-func (in *inserter) statement(rows int) string {
-	var b strings.Builder
-	b.WriteString("INSERT INTO " + in.table + " (" + strings.Join(in.columns, ", ") + ") VALUES ")
-	n := 0
-	for r := range rows {
-		if r > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteByte('(')
-		for c := range in.columns {
-			if c > 0 {
-				b.WriteString(", ")
-			}
-			n++
-			b.WriteString("$" + strconv.Itoa(n))
-		}
-		b.WriteByte(')')
-	}
-	return b.String() + " " + in.suffix
+func (db *DB) inserter(q row.Conn, table, columns, suffix string) *row.Inserter {
+	return row.NewInserter(q, db.d.batch, table, columns, suffix)
 }

@@ -58,6 +58,7 @@ func TestUpgrade(t *testing.T) {
 					`INSERT INTO feed (name, tried_at, body) VALUES ('kev', 1, '{"name":"kev"}')`,
 					`INSERT INTO agent_place (account, region, body) VALUES ('111122223333', 'eu-west-1', '{}')`,
 					`INSERT INTO stream_queue (id, url, body) VALUES ('que-1', 'https://sqs.eu-west-1.amazonaws.com/111122223333/hinomi', '{}')`,
+					`INSERT INTO part (hash, root) VALUES ('h', 'frame')`,
 				}
 				for _, q := range insert[:v] {
 					if _, err := raw.ExecContext(ctx, q); err != nil {
@@ -75,7 +76,7 @@ func TestUpgrade(t *testing.T) {
 				if id, err := db.InstallationID(ctx); err != nil || id != "hin-old" {
 					t.Errorf("installation %q after the upgrade: %v", id, err)
 				}
-				for _, table := range []string{"setting", "external_id", "inventory", "feed", "agent_place", "stream_queue"}[:v] {
+				for _, table := range []string{"setting", "external_id", "inventory", "feed", "agent_place", "stream_queue", "part"}[:v] {
 					var n int
 					if err := raw.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+table).Scan(&n); err != nil || n != 1 {
 						t.Errorf("%s: %d rows, %v", table, n, err)

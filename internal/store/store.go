@@ -17,6 +17,7 @@ import (
 
 	"hinomi/internal/job"
 	"hinomi/internal/secret"
+	"hinomi/internal/store/row"
 )
 
 // Errors that callers act on.
@@ -193,15 +194,8 @@ func (db *DB) tx(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) e
 	return nil
 }
 
-// querier is what a pool and a transaction share.
-type querier interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // q returns the context's transaction, or the pool for reading.
-func (db *DB) q(ctx context.Context) querier {
+func (db *DB) q(ctx context.Context) row.Conn {
 	if h, ok := ctx.Value(txKey{}).(heldTx); ok && h.db == db {
 		return h.tx
 	}

@@ -112,11 +112,11 @@ func (db *DB) PutTouches(ctx context.Context, list []event.Touch) error {
 	return db.InTx(ctx, func(ctx context.Context) error {
 		in := db.inserter(db.q(ctx), "stream_pending", "account region kind asset_id token at", ` ON CONFLICT (account, region, kind, asset_id) DO UPDATE SET token = excluded.token, at = excluded.at, tried_at = 0`)
 		for _, k := range sorted {
-			if err := in.add(ctx, k.account, k.region, string(k.kind), k.id, token, now); err != nil {
+			if err := in.Add(ctx, k.account, k.region, string(k.kind), k.id, token, now); err != nil {
 				return fmt.Errorf("store what events touched: %w", err)
 			}
 		}
-		if err := in.flush(ctx); err != nil {
+		if err := in.Flush(ctx); err != nil {
 			return fmt.Errorf("store what events touched: %w", err)
 		}
 		return nil

@@ -65,12 +65,12 @@ func (db *DB) SetRuleTags(ctx context.Context, r TagRule, refs []asset.Ref) (wri
 		}
 		ins := db.inserter(db.q(ctx), "asset_tag", "asset_pk tag origin at", "")
 		for pk := range want {
-			if err := ins.add(ctx, pk, r.Tag, r.ID, micros(db.now())); err != nil {
+			if err := ins.Add(ctx, pk, r.Tag, r.ID, micros(db.now())); err != nil {
 				return err
 			}
 			written++
 		}
-		return ins.flush(ctx)
+		return ins.Flush(ctx)
 	})
 	return written, err
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/zstd"
 
 	"hinomi/internal/advisory"
@@ -37,8 +38,8 @@ type Meta struct {
 	Lifecycles int             `json:"lifecycles"`
 }
 
-// Builder writes a database beside its final place, out of the readers' sight. Its memory is bounded by Options.Memory, plus 24 bytes
-// per document and 16 per key. A Builder is for one goroutine. Whoever makes one calls Close, which removes what Finish did not install.
+// Builder writes a database beside its final place, out of the readers' sight. Its memory is bounded by Options.Memory, plus 32 bytes
+// per document and 24 per key. A Builder is for one goroutine. Whoever makes one calls Close, which removes what Finish did not install.
 type Builder struct {
 	path   string
 	f      *os.File
@@ -48,6 +49,8 @@ type Builder struct {
 	sort   sorter
 	meta   Meta
 	docs   []uint64
+	says   []uint64 // of each document, the hash of its content
+	prints []uint64 // of each key, in the order of the entries
 	blocks []uint64
 	text   []byte // the block being filled
 	inText uint64 // texts in it
@@ -147,6 +150,10 @@ func (b *Builder) document(a *advisory.Advisory) error {
 	b.text = e.b
 	b.inText++
 	b.docs = append(b.docs, b.pos)
+	b.e.b = b.e.b[:0]
+	b.e.document(a, 0, 0) // without where its text lies
+	b.e.string(a.Details)
+	b.says = append(b.says, xxhash.Sum64(b.e.b))
 	b.e.b = b.e.b[:0]
 	b.e.document(a, block, place)
 	if err := b.blob(b.e.b); err != nil {
@@ -257,6 +264,10 @@ func (b *Builder) finishBody() (*header, error) {
 		return nil, err
 	}
 	mark(sectBuckets)
+	if err := b.uints(b.prints); err != nil {
+		return nil, err
+	}
+	mark(sectPrints)
 	b.meta.Documents, b.meta.Keys = len(b.docs), len(entries)/2
 	meta, err := json.Marshal(b.meta)
 	if err != nil {
@@ -275,11 +286,16 @@ func (b *Builder) values() ([]uint64, error) {
 	var entries []uint64
 	var rec encoder
 	err := b.sort.groups(func(hash uint64, key []byte, values [][]byte) error {
+		print, ofDocuments := b.printOf(key, values) // before join, which takes what is double out of values
 		payload, err := b.join(key, values)
 		if err != nil {
 			return err
 		}
+		if !ofDocuments {
+			print = xxhash.Sum64(payload)
+		}
 		entries = append(entries, hash, b.pos)
+		b.prints = append(b.prints, print)
 		rec.b = rec.b[:0]
 		rec.uint(uint64(len(key)))
 		rec.b = append(rec.b, key...)

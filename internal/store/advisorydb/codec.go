@@ -212,6 +212,9 @@ func (e *encoder) row(r *advisory.Row) {
 	e.string(r.Module)
 	e.string(r.Repo)
 	e.severities(r.Severity)
+	e.string(r.KB)
+	e.strings(r.Supersedes)
+	e.string(string(r.Justification))
 }
 
 // row reads a row into r, whose ranges and events it uses again.
@@ -237,6 +240,9 @@ func (d *decoder) row(r *advisory.Row) {
 	r.Module = d.string()
 	r.Repo = d.string()
 	r.Severity = d.severities()
+	r.KB = d.string()
+	r.Supersedes = d.strings()
+	r.Justification = advisory.Justification(d.string())
 }
 
 func (d *decoder) event() (v advisory.Event) {

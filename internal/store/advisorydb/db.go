@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -317,3 +318,6 @@ func (db *DB) Documents(id string) ([]advisory.Doc, error) {
 	}
 	return l, db.fault(d.err, "look up "+id)
 }
+
+// ID names the file's content: the SHA-256 of all but its header, in hex.
+func (db *DB) ID() string { return hex.EncodeToString(db.h.sha256[:]) }

@@ -35,6 +35,7 @@ func advisoryN(n int) *advisory.Advisory {
 	for i := range 3 {
 		a.Affected = append(a.Affected, advisory.Affected{
 			Ecosystem: "Test", Release: "1", Package: fmt.Sprintf("package-%d", (n+i)%500), State: advisory.StateFixed, Arches: []string{"x86_64"},
+			KB: "KB5034127", Supersedes: []string{"KB5033371"}, Justification: advisory.CodeNotPresent,
 			Versions: []string{"1.0"}, Repo: "extras", Module: "m:1", Severity: []advisory.Severity{{Type: "Ubuntu", Score: "high"}},
 			Ranges: []advisory.Range{
 				{Type: "ECOSYSTEM", Events: []advisory.Event{{Introduced: "0"}, {Fixed: fmt.Sprintf("1.%d", n)}}},

@@ -11,7 +11,7 @@
 // Measured here: 109,100 rows of ten feeds are imported in 3 s with 100 MB of memory into 26 MB; opening and matching 1,672 packages takes
 // 10 ms (BenchmarkMatch). An FST or a B-tree would do as well; neither was compared in this package.
 //
-// # Layout, version 1 (integers little-endian, varints as encoding/binary)
+// # Layout, version 2 (integers little-endian, varints as encoding/binary)
 //
 //	header    256 bytes: magic, version, length of the file, section table, SHA-256 of all that follows, CRC-32C of the header
 //	blobs     documents and compressed text blocks, in order of arrival
@@ -20,6 +20,7 @@
 //	blocks    8 bytes per text block: its offset
 //	entries   16 bytes per key, sorted: hash of the key, offset of the value
 //	buckets   4 bytes per bucket: the first entry whose hash begins so
+//	prints    8 bytes per key, in the order of the entries: hash of what the key says, with its documents' contents and without their numbers
 //	meta      JSON: feeds, counts, time; CRC-32C
 package advisorydb
 
@@ -32,9 +33,9 @@ import (
 
 const (
 	magic      = "hinomiAD"
-	version    = 1
+	version    = 2
 	headerSize = 256
-	numSect    = 7
+	numSect    = 8
 )
 
 // The sections, in the order of the section table.
@@ -45,6 +46,7 @@ const (
 	sectBlocks
 	sectEntries
 	sectBuckets
+	sectPrints
 	sectMeta
 )
 
@@ -116,7 +118,7 @@ func (h *header) unmarshal(b []byte, size int64) error {
 	}
 	copy(h.sha256[:], p)
 	if h.bits < 1 || h.bits > 28 || h.sects[sectBuckets].len != 4*(uint64(1)<<h.bits+1) ||
-		h.sects[sectEntries].len%16 != 0 || h.sects[sectDocs].len%8 != 0 || h.sects[sectBlocks].len%8 != 0 {
+		h.sects[sectEntries].len%16 != 0 || h.sects[sectPrints].len*2 != h.sects[sectEntries].len || h.sects[sectDocs].len%8 != 0 || h.sects[sectBlocks].len%8 != 0 {
 		return fmt.Errorf("%w: sizes of the tables", ErrCorrupt)
 	}
 	return nil
@@ -124,10 +126,11 @@ func (h *header) unmarshal(b []byte, size int64) error {
 
 // The first byte of a key says what it is a key of.
 const (
-	keyPackage   = 'p' // ecosystem 0 release 0 package → rows
-	keyCVE       = 'c' // CVE id → what is known of it
-	keyLifecycle = 'l' // product → lifecycles
-	keyID        = 'i' // advisory or CVE id → documents
+	keyPackage    = 'p' // ecosystem 0 release 0 package → rows
+	keyCVE        = 'c' // CVE id → what is known of it
+	keyLifecycle  = 'l' // product → lifecycles
+	keyID         = 'i' // advisory or CVE id → documents
+	keyRepository = 'r' // ecosystem 0 repository → its products
 )
 
 // packageKey appends the key of one package of one release.

@@ -17,6 +17,7 @@ import (
 	"hinomi/internal/connector"
 	"hinomi/internal/snapshot"
 	"hinomi/internal/store"
+	"hinomi/internal/store/diff"
 )
 
 // rows are the tables whose rows a repeated sync must not touch.
@@ -266,7 +267,7 @@ func testHistory(t *testing.T, db *Env, clock *Clock) {
 		t.Fatalf("history: %+v", events)
 	}
 	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
-	want := []store.Change{
+	want := []diff.Change{
 		{Path: "/publicIp", To: raw(`"203.0.113.7"`)},
 		{Path: "/securityGroups", From: raw(`["sg-1","sg-2"]`), To: raw(`["sg-1"]`)},
 		{Path: "/state", From: raw(`"running"`), To: raw(`"stopped"`)},

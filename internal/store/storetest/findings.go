@@ -19,21 +19,34 @@ import (
 func anInventory(method inventory.Method, covered string, names ...string) *inventory.Inventory {
 	inv := &inventory.Inventory{OS: inventory.OS{ID: "debian", VersionID: "12"}, Method: method, Covered: []string{covered}}
 	for _, n := range names {
-		inv.Packages = append(inv.Packages, inventory.Package{Ecosystem: inventory.Debian, Name: n, Version: "1.0", Location: "/var/lib/dpkg/status", FoundBy: "dpkg"})
+		inv.Packages = append(inv.Packages, inventory.Package{Ecosystem: inventory.Debian, Name: n, Version: "1.0", Location: dpkg, FoundBy: "dpkg"})
 	}
+	return inv
+}
+
+// deep adds a package of a language that lies in a folder of its own.
+func deep(inv *inventory.Inventory) *inventory.Inventory {
+	inv.Packages = append(inv.Packages, inventory.Package{Ecosystem: inventory.NPM, Name: "lodash", Version: "1.0", Location: lodash, FoundBy: "node"})
 	return inv
 }
 
 // aFinding is a finding of an inventory, of a CVE in a package at a path.
 func aFinding(cve, pkg, path string, s finding.Severity, score float64) finding.Finding {
+	ecosystem := inventory.Debian
+	if path == lodash {
+		ecosystem = inventory.NPM
+	}
 	return finding.Finding{
 		ID: finding.Fingerprint(finding.PackageVulnerability, asset.Ref{}, cve, pkg, path), Type: finding.PackageVulnerability,
 		Title: cve + " in " + pkg, Severity: s, Score: score, Why: []string{"1.0 < 1.1"},
-		Package: &finding.Package{VulnerabilityID: cve, Packages: []finding.VulnerablePackage{{Name: pkg, Version: "1.0", Path: path}}},
+		Package: &finding.Package{VulnerabilityID: cve, Packages: []finding.VulnerablePackage{{Ecosystem: string(ecosystem), Name: pkg, Version: "1.0", Path: path}}},
 	}
 }
 
-const dpkg = "/var/lib/dpkg/status"
+const (
+	dpkg   = "/var/lib/dpkg/status"
+	lodash = "/srv/app/node_modules/lodash/package.json"
+)
 
 // stored puts an inventory with its verdict.
 func stored(t testing.TB, db *Env, inv *inventory.Inventory, at time.Time, whole bool, f ...finding.Finding) string {
@@ -146,7 +159,7 @@ func testInventoryFindings(t *testing.T, db *Env, clock *Clock) { //nolint:funle
 	if got := listed(t, db, auth.Everything(), all); len(got) != 6 || got[0] != "CVE-1 in openssl ACTIVE" || got[5] != "CVE-2 in bash ACTIVE" {
 		t.Fatalf("three instances share two findings: %v", got)
 	}
-	if n := db.count(t, `SELECT COUNT(*) FROM inventory_finding`) + db.count(t, `SELECT COUNT(*) FROM finding`); n != 2 {
+	if n := db.count(t, `SELECT COUNT(*) FROM unit_finding`) + db.count(t, `SELECT COUNT(*) FROM finding`); n != 2 {
 		t.Errorf("%d rows for findings of one inventory, want 2 whatever the number of instances", n)
 	}
 	one := store.FindingFilter{Statuses: allStatuses(), Assets: []string{refs[0].ID}}
@@ -220,8 +233,8 @@ func testInventoryFindings(t *testing.T, db *Env, clock *Clock) { //nolint:funle
 func testOutsideCover(t *testing.T, db *Env, clock *Clock) {
 	ctx := t.Context()
 	refs := fleet(t, db, clock, 1)
-	os, deep := aFinding("CVE-1", "openssl", dpkg, finding.High, 8), aFinding("CVE-2", "lodash", "/srv/app/node_modules/lodash/package.json", finding.High, 7)
-	h1 := stored(t, db, anInventory(inventory.Agentless, "/", "openssl"), clock.Now(), true, os, deep)
+	os, app := aFinding("CVE-1", "openssl", dpkg, finding.High, 8), aFinding("CVE-2", "lodash", lodash, finding.High, 7)
+	h1 := stored(t, db, deep(anInventory(inventory.Agentless, "/", "openssl")), clock.Now(), true, os, app)
 	link(t, db, refs[0], h1, inventory.Agentless, clock.Now())
 	id := func(title string) string {
 		list, _, err := db.Findings(ctx, auth.Everything(), store.FindingFilter{Statuses: allStatuses()}, "", 0)

@@ -1,4 +1,5 @@
-package store
+// Package diff compares two JSON objects field by field.
+package diff
 
 import (
 	"bytes"
@@ -15,8 +16,8 @@ type Change struct {
 	To   json.RawMessage `json:"to,omitempty"`
 }
 
-// diff compares two JSON objects field by field, objects inside them too; a list that differs is one change.
-func diff(before, after string) ([]Change, error) {
+// Objects compares two JSON objects field by field, objects inside them too; a list that differs is one change.
+func Objects(before, after string) ([]Change, error) {
 	var x, y map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(before), &x); err != nil {
 		return nil, fmt.Errorf("decode the stored asset: %w", err)
