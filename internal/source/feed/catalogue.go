@@ -11,26 +11,43 @@ type Remote struct {
 
 	// MirrorList says that URL is the mirror list of an rpm repository, whose updateinfo is the file.
 	MirrorList bool
+
+	// Latest says that URL is a text that names the file, which lies beside it: its name changes with every new one.
+	Latest bool
+
+	// Changes says that the file is put together from what changed since an archive was made: URL is the folder with changes.csv.
+	Changes *Changes
+
+	// FirstYear says that there is a file for each year from this one to the present: "{year}" stands for it in File and URL.
+	FirstYear int
 }
 
-// DefaultEcosystems are the OSV archives that are fetched unless a caller names others: what runs on EC2 instances.
+// oracleLinux is an ecosystem that OSV does not have.
+const oracleLinux = "Oracle Linux"
+
+// DefaultEcosystems are those whose archives are fetched unless a caller names others: what runs on EC2 instances.
 func DefaultEcosystems() []string {
 	return []string{
 		"AlmaLinux", "Alpine", "Debian", "Red Hat", "Rocky Linux", "SUSE", "openSUSE", "Ubuntu", "Wolfi", "Chainguard", "Bitnami",
-		"Go", "Maven", "NuGet", "Packagist", "PyPI", "RubyGems", "crates.io", "npm", "Hex", "Pub", "SwiftURL",
+		oracleLinux, "Go", "Maven", "NuGet", "Packagist", "PyPI", "RubyGems", "crates.io", "npm", "Hex", "Pub", "SwiftURL",
 	}
 }
 
 // Catalogue returns where each feed is published: OSV archives of the ecosystems (google.github.io/osv.dev/data), CISA's catalog and
-// Vulnrichment, FIRST's EPSS (www.first.org/epss/data_stats), endoflife.date, and the repositories of Amazon Linux.
+// Vulnrichment, FIRST's EPSS (www.first.org/epss/data_stats), endoflife.date, the
+// repositories of Amazon Linux, what distributions publish in their own forms, and the NVD.
 func Catalogue(ecosystems []string) []Remote {
 	out := make([]Remote, 0, len(ecosystems)+4)
 	for _, e := range ecosystems {
+		if e == oracleLinux {
+			continue // no OSV archive
+		}
 		out = append(out, Remote{
 			File: "osv/" + e + "/all.zip", URL: "https://storage.googleapis.com/osv-vulnerabilities/" + url.PathEscape(e) + "/all.zip", Complete: true,
 		})
 	}
 	out = append(out, amazonLinux()...)
+	out = append(out, native(ecosystems)...)
 	return append(out,
 		Remote{File: "kev/known_exploited_vulnerabilities.json", URL: "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", Licence: "CC0-1.0", Complete: true},
 		Remote{File: "epss/epss_scores-current.csv.gz", URL: "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz", Licence: "free with attribution to FIRST", Complete: true},

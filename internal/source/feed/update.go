@@ -48,7 +48,13 @@ func Download(ctx context.Context, client *http.Client, dir string, files []Remo
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	d := downloader{client: client, dir: dir, o: o}
+	d := downloader{client: client, dir: dir, o: o, entry: func(file string) (Entry, bool) {
+		i := slices.IndexFunc(m.Entries, func(e Entry) bool { return e.File == file })
+		if i < 0 {
+			return Entry{}, false
+		}
+		return m.Entries[i], true
+	}}
 	if o.Base != "" {
 		if d.mirror, err = d.mirrorManifest(ctx); err != nil {
 			return nil, err
@@ -56,7 +62,7 @@ func Download(ctx context.Context, client *http.Client, dir string, files []Remo
 	}
 	var out []Update
 	var errs []error
-	for _, r := range files {
+	for _, r := range yearly(files, o.Now) {
 		if err := ctx.Err(); err != nil {
 			return out, errors.Join(append(errs, err)...)
 		}
@@ -89,6 +95,7 @@ type downloader struct {
 	dir    string
 	o      UpdateOptions
 	mirror *Manifest
+	entry  func(file string) (Entry, bool) // of the folder's manifest
 }
 
 // errHTTP is a server's refusal; trying again at once is of no use.
@@ -161,11 +168,20 @@ func (d *downloader) fetch(ctx context.Context, r Remote, old Entry) (Entry, Upd
 	if !sameSize(name, old.Bytes) {
 		old.ETag, old.Modified = "", "" // what lies there is not what the manifest speaks of
 	}
+	if r.Changes != nil && d.o.Base == "" {
+		return d.collect(ctx, r, old, name)
+	}
 	address := r.URL
 	sum := ""
 	switch {
 	case d.o.Base != "":
 		address = d.at(r.File)
+	case r.Latest:
+		var err error
+		if address, err = d.latest(ctx, r.URL); err != nil {
+			u.Err = fmt.Errorf("download %s: %w", r.File, err)
+			return old, u
+		}
 	case r.MirrorList:
 		var err error
 		if address, sum, err = d.updateinfoOf(ctx, r.URL); err != nil {

@@ -15,11 +15,11 @@ import (
 const ecosystem = "Red Hat"
 
 // VEX reads Red Hat's VEX documents: one for each CVE, with every package that is fixed, affected, will not be fixed or is not affected. The
-// archive holds all of them as of its date; the documents that changed since lie beside it (Changes).
+// archive holds all of them as of its date; the documents that changed since lie beside it in changes.zip.
 func VEX() form.Feed {
 	return form.Feed{
 		ID: "redhat-vex", Title: "Red Hat VEX documents (CSAF)",
-		Files: []string{"redhat/vex/*.tar.zst", "redhat/vex/*.zip"}, Name: form.Always("redhat/vex"), Read: read,
+		Files: []string{"redhat/vex/*.tar.zst", "redhat/vex/*.zip"}, Name: form.Always("redhat/vex"), Read: read, Changes: csaf.HoldsChanges,
 	}
 }
 
@@ -32,17 +32,14 @@ func Advisories() form.Feed {
 	}
 }
 
-// read hands on every document of an archive.
-func read(ctx context.Context, in *form.Document) error {
-	return in.Entries(ctx, func(name string, b []byte) error {
-		return Document(in, name, b)
-	}, ".json")
-}
+func read(ctx context.Context, in *form.Document) error { return csaf.Archive(ctx, in, publisher()) }
 
 // Document hands on one CSAF document.
 func Document(in *form.Document, name string, b []byte) error {
-	return csaf.Read(in, name, b, csaf.Publisher{Scorer: ecosystem, Subject: subject})
+	return csaf.Read(in, name, b, publisher())
 }
+
+func publisher() csaf.Publisher { return csaf.Publisher{Scorer: ecosystem, Subject: subject} }
 
 // subject names a package by the purl of the component, and its release by the CPE of the product, as OSV does. What has no rpm's purl is an
 // image, a jar or a library inside another package, which no rpm database lists.

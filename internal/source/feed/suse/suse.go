@@ -24,7 +24,7 @@ const (
 func VEX() form.Feed {
 	return form.Feed{
 		ID: "suse-vex", Title: "SUSE VEX documents (CSAF)", Files: []string{"suse/vex/*.tar.bz2", "suse/vex/*.zip"},
-		Name: form.Always("suse/vex"), Read: readCSAF,
+		Name: form.Always("suse/vex"), Read: readCSAF, Changes: csaf.HoldsChanges,
 	}
 }
 
@@ -65,17 +65,16 @@ func OSV() form.Feed {
 	}
 }
 
-// readCSAF hands on every document of an archive.
 func readCSAF(ctx context.Context, in *form.Document) error {
-	return in.Entries(ctx, func(name string, b []byte) error {
-		return Document(in, name, b)
-	}, ".json")
+	return csaf.Archive(ctx, in, publisher())
 }
 
 // Document hands on one CSAF document.
 func Document(in *form.Document, name string, b []byte) error {
-	return csaf.Read(in, name, b, csaf.Publisher{Scorer: sle, Subject: subject})
+	return csaf.Read(in, name, b, publisher())
 }
+
+func publisher() csaf.Publisher { return csaf.Publisher{Scorer: sle, Subject: subject} }
 
 // subject names a package by the component's purl or name, and its release by the name of the product, as SUSE's OSV documents do:
 // "SUSE Linux Enterprise Module for Basesystem 15 SP5" is SUSE, "Linux Enterprise Module for Basesystem 15 SP5".
