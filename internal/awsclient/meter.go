@@ -88,9 +88,6 @@ func meter(s *Session) []func(*middleware.Stack) error {
 			s.accepted.Store(true)
 			l.faster(s.c.cfg.Now(), bucketFor(k.service, k.operation))
 		}
-		if refused && s.Classify(err).Class == Expired && s.creds != nil {
-			s.creds.Invalidate() // AWS ended them before their time: the next request gets new ones
-		}
 		s.counts.add(k.service, k.operation, k.region, throttled, refused)
 		s.c.totals.add(k.service, k.operation, "", throttled, refused)
 		return out, meta, err

@@ -27,7 +27,7 @@ import (
 type Session struct {
 	c        *Clients
 	who      Who
-	creds    *aws.CredentialsCache
+	creds    *renewable
 	counts   counters
 	accepted atomic.Bool // some request with these credentials was answered: AWS knows them
 }
@@ -61,20 +61,21 @@ func (c *Clients) newSession(who Who) *Session {
 	for _, r := range who.Chain {
 		p = s.assume(p, r)
 	}
-	s.creds = cache(p)
+	s.creds = cache(p, who.Key == nil || len(who.Chain) > 0)
 	return s
 }
 
-func cache(p aws.CredentialsProvider) *aws.CredentialsCache {
-	return aws.NewCredentialsCache(p, func(o *aws.CredentialsCacheOptions) {
+// cache keeps credentials until they end; able says that its provider can give others.
+func cache(p aws.CredentialsProvider, able bool) *renewable {
+	return &renewable{able: able, CredentialsCache: aws.NewCredentialsCache(p, func(o *aws.CredentialsCacheOptions) {
 		o.ExpiryWindow = expiryWindow
 		o.ExpiryWindowJitterFrac = 0.5
-	})
+	})}
 }
 
 // assume returns credentials of a role, assumed with those of from.
 func (s *Session) assume(from aws.CredentialsProvider, r Role) aws.CredentialsProvider {
-	client := sts.NewFromConfig(s.config(s.who.Type.HomeRegion(), cache(from)))
+	client := sts.NewFromConfig(s.config(s.who.Type.HomeRegion(), cache(from, s.who.Key == nil)))
 	return stscreds.NewAssumeRoleProvider(client, r.ARN, func(o *stscreds.AssumeRoleOptions) {
 		o.RoleSessionName = s.who.sessionName()
 		o.Duration = s.c.cfg.RoleDuration
@@ -84,13 +85,13 @@ func (s *Session) assume(from aws.CredentialsProvider, r Role) aws.CredentialsPr
 	})
 }
 
-func (s *Session) config(region string, creds aws.CredentialsProvider) aws.Config {
+func (s *Session) config(region string, creds *renewable) aws.Config {
 	cfg := aws.Config{
 		Region:      region,
-		Credentials: creds,
+		Credentials: creds.CredentialsCache,
 		HTTPClient:  s.c.http,
 		Retryer:     func() aws.Retryer { return s.c.retryer },
-		APIOptions:  append(meter(s), awsmiddleware.AddUserAgentKey(s.c.cfg.UserAgent)),
+		APIOptions:  append(meter(s), renew(s, creds), awsmiddleware.AddUserAgentKey(s.c.cfg.UserAgent)),
 	}
 	if s.c.cfg.Endpoint != "" {
 		cfg.BaseEndpoint = aws.String(s.c.cfg.Endpoint)
