@@ -138,10 +138,15 @@ func split(s string, versioned bool) (name, evr, arch string) {
 		}
 		return s, "", arch
 	}
-	if !versioned && !(digit(s[v+1:]) && digit(s[r+1:]) && strings.ContainsAny(s[v+1:], ".+~")) {
-		return s, "", arch
+	if versioned || looksLikeVersion(s[v+1:r], s[r+1:]) {
+		return s[:v], s[v+1:], arch
 	}
-	return s[:v], s[v+1:], arch
+	return s, "", arch
+}
+
+// looksLikeVersion reports whether the last two parts of a name can only be a version and a release: "4.19.2+git.322", "1.1".
+func looksLikeVersion(version, release string) bool {
+	return digit(version) && digit(release) && strings.ContainsAny(version+release, ".+~")
 }
 
 // digit reports whether a text begins with a digit.
