@@ -8,18 +8,24 @@ package feed
 
 import (
 	"hinomi/internal/source/feed/almalinux"
+	"hinomi/internal/source/feed/alpine"
+	"hinomi/internal/source/feed/apple"
+	"hinomi/internal/source/feed/bottlerocket"
 	"hinomi/internal/source/feed/cve"
+	"hinomi/internal/source/feed/debian"
 	"hinomi/internal/source/feed/endoflife"
 	"hinomi/internal/source/feed/epss"
 	"hinomi/internal/source/feed/fedora"
 	"hinomi/internal/source/feed/form"
 	"hinomi/internal/source/feed/kev"
+	"hinomi/internal/source/feed/microsoft"
 	"hinomi/internal/source/feed/nvd"
 	"hinomi/internal/source/feed/oracle"
 	"hinomi/internal/source/feed/osv"
 	"hinomi/internal/source/feed/redhat"
 	"hinomi/internal/source/feed/rocky"
 	"hinomi/internal/source/feed/suse"
+	"hinomi/internal/source/feed/ubuntu"
 	"hinomi/internal/source/feed/updateinfo"
 )
 
@@ -38,6 +44,12 @@ func Feeds() []form.Feed {
 	return []form.Feed{
 		osv.Feed(),
 		updateinfo.Feed(),
+		bottlerocket.Feed(),
+		debian.Tracker(),
+		debian.Lists(),
+		ubuntu.OSV(),
+		ubuntu.VEX(),
+		alpine.Feed(),
 		redhat.VEX(),
 		redhat.Advisories(),
 		redhat.Repositories(),
@@ -48,6 +60,10 @@ func Feeds() []form.Feed {
 		almalinux.Feed(),
 		rocky.Feed(),
 		fedora.Feed(),
+		microsoft.CVRF(),
+		microsoft.CSAF(),
+		microsoft.WESNG(),
+		apple.SOFA(),
 		kev.Feed(),
 		epss.Feed(),
 		nvd.Feed(),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,40 +26,58 @@ import (
 // An advisory without a CVE (a regression's update, mostly) is no vulnerability.
 func Lists() form.Feed {
 	return form.Feed{
-		ID: "debian-dsa", Title: "Debian security advisories", Files: []string{"debian/DSA.list", "debian/DLA.list", "debian/DSA.list.gz", "debian/DLA.list.gz"},
-		Name: func(file string) string { return "debian/" + strings.ToLower(strings.TrimPrefix(file, "debian/")[:3]) },
+		ID: "debian-dsa", Title: "Debian security advisories",
+		Files: []string{"debian/DSA.list", "debian/DLA.list", "debian/DSA.list.gz", "debian/DLA.list.gz", "debian/security-tracker*.zip", "native/debian/security-tracker*.zip"},
+		Name: func(file string) string {
+			for _, kind := range []string{"DSA", "DLA"} {
+				if strings.HasPrefix(file, "debian/"+kind) {
+					return "debian/" + strings.ToLower(kind)
+				}
+			}
+			return "debian/dsa-dla"
+		},
 		Read: func(ctx context.Context, in *form.Document) error {
-			r, err := in.Stream()
-			if err != nil {
-				return err
-			}
-			defer func() { _ = r.Close() }() // only read
-			l := lister{in: in}
-			s := bufio.NewScanner(r)
-			s.Buffer(nil, 1<<20) // a hundred times the longest line known
-			for n := 1; s.Scan(); n++ {
-				if err := ctx.Err(); err != nil {
+			var err error
+			if strings.HasSuffix(in.File, ".zip") { // the repository's data folder
+				err = in.Readers(ctx, func(_ string, r io.Reader) error { return readList(ctx, in, r) }, "DSA/list", "DLA/list")
+			} else {
+				var r io.ReadCloser
+				if r, err = in.Stream(); err != nil {
 					return err
 				}
-				if err := l.line(n, s.Text()); err != nil {
-					return err
-				}
+				defer func() { _ = r.Close() }() // only read
+				err = readList(ctx, in, r)
 			}
-			if errors.Is(s.Err(), bufio.ErrTooLong) {
-				return fmt.Errorf("%w: a line of more than 1 MiB", form.ErrLimit)
-			}
-			if err := form.Format(s.Err()); err != nil {
-				return err
-			}
-			if err := l.finish(); err != nil {
-				return err
-			}
-			if in.Documents() == 0 {
+			if err == nil && in.Documents() == 0 {
 				return fmt.Errorf("%w: no advisories", form.ErrFormat)
 			}
-			return nil
+			return err
 		},
 	}
+}
+
+func readList(ctx context.Context, in *form.Document, r io.Reader) error {
+	l := lister{in: in}
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, 1<<20) // a hundred times the longest line known
+	for n := 1; s.Scan(); n++ {
+		if n%1024 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			in.Progress()
+		}
+		if err := l.line(n, s.Text()); err != nil {
+			return err
+		}
+	}
+	if errors.Is(s.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf("%w: a line of more than 1 MiB", form.ErrLimit)
+	}
+	if err := form.Format(s.Err()); err != nil {
+		return err
+	}
+	return l.finish()
 }
 
 // lister reads a list line by line.
