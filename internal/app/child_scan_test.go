@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"hinomi/internal/app"
+	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/awsclient"
 	"hinomi/internal/awstest"
@@ -47,6 +48,7 @@ type order struct {
 	Key      awstest.Key
 	Later    time.Duration // how far its clock is ahead
 	Sweep    bool          // after all scans have ended
+	Now      *asset.Ref    // scan this instance in the process itself, and do nothing else
 
 	Database string // its URL; "" is SQLite in Dir
 	Serve    int    // work on as many jobs at once until SIGTERM, instead of until all scans have ended; 0: no
@@ -63,6 +65,10 @@ func child(text string) error {
 	a, err := app.Open(ctx, o.config())
 	if err != nil {
 		return err
+	}
+	if o.Now != nil {
+		_, err := a.ScanNow(ctx, auth.System(), *o.Now)
+		return errors.Join(err, a.Close())
 	}
 	if o.Serve > 0 {
 		return errors.Join(o.serve(ctx, a), a.Close())

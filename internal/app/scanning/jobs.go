@@ -32,6 +32,15 @@ func (a *Agentless) doScan(ctx context.Context, j *job.Job) error {
 	if err != nil {
 		return err
 	}
+	switch at, err := a.presence(ctx, s); {
+	case err != nil:
+		return err
+	case at == here:
+		return job.Later(goneAfter) // the process that asked for it does it
+	case at == gone && s.State == run.Queued:
+		defer a.hurryNext(ctx, s.Instance.Account, settings.PerAccount)
+		return a.cancelGone(ctx, s)
+	}
 	if s.State != run.Queued {
 		defer a.hurryNext(ctx, s.Instance.Account, settings.PerAccount)
 		return a.afterInterruption(ctx, s, j.Last)

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	snapshots "hinomi/internal/action/ebs"
-	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/awsclient"
 	"hinomi/internal/connector"
@@ -166,29 +165,3 @@ func (a *Agentless) makerIn(ctx context.Context, session *awsclient.Session, at 
 }
 
 var _ snapshots.API = (*ec2.Client)(nil)
-
-// ScanNow scans an instance in this process and returns when the scan has ended. What went wrong in the account is the scan's reason.
-func (a *Agentless) ScanNow(ctx context.Context, by auth.Principal, ref asset.Ref) (run.Scan, error) {
-	s, err := a.newScan(ctx, by, ref)
-	if err != nil {
-		return s, err
-	}
-	err = a.DB.InTx(ctx, func(ctx context.Context) error {
-		if s, err = a.DB.CreateScan(ctx, s); err != nil {
-			return err
-		}
-		return a.Audit(ctx, by, "scan.start", "scan "+s.ID, ref.Account, ref.ID)
-	})
-	if err != nil {
-		return s, err
-	}
-	fault := a.runScan(ctx, s)
-	ended, err := a.DB.Scan(context.WithoutCancel(ctx), auth.Everything(), s.ID)
-	if err != nil {
-		return s, errors.Join(fault, err)
-	}
-	if ended.State == run.Failed || ended.State == run.Canceled {
-		return ended, nil // the reason says it
-	}
-	return ended, errors.Join(fault, a.retag(ctx))
-}

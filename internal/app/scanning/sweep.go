@@ -157,7 +157,14 @@ func (a *Agentless) settleLost(ctx context.Context) error {
 	}
 	var faults []error
 	err = a.EachOpenScan(ctx, func(s run.Scan) {
+		at, err := a.presence(ctx, s)
 		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case at == gone && s.State == run.Running:
+			faults = append(faults, a.failScan(ctx, s, coverage.InternalError, errInterrupted, true))
+		case at == gone:
+			faults = append(faults, a.cancelGone(ctx, s))
 		case waiting[s.ID]:
 		case s.State == run.Queued && a.Now().Sub(s.QueuedAt) > time.Minute: // younger ones may not have been seen among the jobs
 			s.State, s.Reason, s.EndedAt = run.Canceled, "its job was cancelled before it began", a.Now()
