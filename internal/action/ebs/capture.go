@@ -4,6 +4,7 @@
 package ebs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,8 @@ type Maker struct {
 type Options struct {
 	// ScanTag is the key of the tag that holds the scan's ID; run.TagScan if "".
 	ScanTag string
+	// FormerScanTags are the keys that it had before: what carries one of them is found, too.
+	FormerScanTags []string
 	// Baselines makes the snapshots so that they may stay as their volumes' baselines: with the tag for it.
 	Baselines bool
 	// BaselineLife is how long a baseline may stay; a sweep deletes those that are older, and all of them if it is 0.
@@ -75,11 +78,15 @@ func (m *Maker) With(o Options) *Maker {
 	return &c
 }
 
-func (m *Maker) scanTag() string {
-	if m.opts.ScanTag != "" {
-		return m.opts.ScanTag
+// scanTags are the keys under which a scan's ID may stand, the one in use first.
+func (m *Maker) scanTags() []string {
+	out := []string{cmp.Or(m.opts.ScanTag, run.TagScan)}
+	for _, key := range append(slices.Clone(m.opts.FormerScanTags), run.TagScan) { // the last in case that settings were lost
+		if key != "" && !slices.Contains(out, key) {
+			out = append(out, key)
+		}
 	}
-	return run.TagScan
+	return out
 }
 
 // New returns a maker. installation is this installation's ID: the value of the tag that marks what is ours.
@@ -164,7 +171,7 @@ func (m *Maker) Capture(ctx context.Context, at Place, scanID string, i *asset.I
 func (m *Maker) input(scanID string, i *asset.Instance) *ec2.CreateSnapshotsInput {
 	tags := []types.Tag{
 		{Key: aws.String(run.TagInstallation), Value: &m.installation},
-		{Key: aws.String(m.scanTag()), Value: &scanID},
+		{Key: &m.scanTags()[0], Value: &scanID},
 		{Key: aws.String("Name"), Value: aws.String("hinomi scan of " + i.ID)},
 	}
 	if m.opts.Baselines {

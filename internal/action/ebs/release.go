@@ -175,13 +175,33 @@ func (m *Maker) resource(at Place, s types.Snapshot) run.Resource {
 	}
 }
 
-// ours lists the snapshots that carry this installation's tag, and the scan's if one is given, all pages.
+// ours lists the snapshots that carry this installation's tag, and the scan's if one is given, under whichever key it stands.
 func (m *Maker) ours(ctx context.Context, at Place, scanID string) ([]types.Snapshot, error) {
+	if scanID == "" {
+		return m.tagged(ctx, at, nil)
+	}
+	var out []types.Snapshot
+	for _, key := range m.scanTags() {
+		list, err := m.tagged(ctx, at, &types.Filter{Name: aws.String("tag:" + key), Values: []string{scanID}})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			if !slices.ContainsFunc(out, func(o types.Snapshot) bool { return aws.ToString(o.SnapshotId) == aws.ToString(s.SnapshotId) }) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out, nil
+}
+
+// tagged lists the snapshots that carry this installation's tag and pass a filter, if there is one, all pages.
+func (m *Maker) tagged(ctx context.Context, at Place, also *types.Filter) ([]types.Snapshot, error) {
 	in := &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, MaxResults: aws.Int32(1000), Filters: []types.Filter{
 		{Name: aws.String("tag:" + run.TagInstallation), Values: []string{m.installation}},
 	}}
-	if scanID != "" {
-		in.Filters = append(in.Filters, types.Filter{Name: aws.String("tag:" + m.scanTag()), Values: []string{scanID}})
+	if also != nil {
+		in.Filters = append(in.Filters, *also)
 	}
 	var out []types.Snapshot
 	for {
@@ -234,7 +254,14 @@ func (m *Maker) remove(ctx context.Context, at Place, id string) error {
 }
 
 // scanOf is the scan that a snapshot was made for, "" if it does not say.
-func (m *Maker) scanOf(s types.Snapshot) string { return tagOf(s, m.scanTag()) }
+func (m *Maker) scanOf(s types.Snapshot) string {
+	for _, key := range m.scanTags() {
+		if id := tagOf(s, key); id != "" {
+			return id
+		}
+	}
+	return ""
+}
 
 func tagOf(s types.Snapshot, key string) string {
 	for _, t := range s.Tags {

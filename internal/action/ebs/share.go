@@ -31,9 +31,14 @@ func (m *Maker) Share(ctx context.Context, at Place, snapshot string, encrypted 
 	return fmt.Errorf("share snapshot %s with %s: %w", snapshot, m.opts.Reader, err)
 }
 
+// share lets the reader read what was made. A key that cannot be shared is named in a KeyError.
 func (m *Maker) share(ctx context.Context, at Place, made []Captured) error {
 	for _, c := range made {
-		if err := m.Share(ctx, at, c.Resource.ID, c.KeyARN != ""); err != nil {
+		err := m.Share(ctx, at, c.Resource.ID, c.KeyARN != "")
+		if errors.Is(err, ErrNotShareable) {
+			return &KeyError{Key: c.KeyARN, Err: err}
+		}
+		if err != nil {
 			return err
 		}
 	}
