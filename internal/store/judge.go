@@ -98,6 +98,11 @@ func (db *DB) UnitsToJudge(ctx context.Context, hash string) ([]part.Unit, error
 	return db.parts(ctx).ToJudge(ctx, inventoryKey(hash))
 }
 
+// UnitsOf returns the keys of an inventory's units.
+func (db *DB) UnitsOf(ctx context.Context, hash string) ([]int64, error) {
+	return db.parts(ctx).Of(ctx, inventoryKey(hash))
+}
+
 // TouchedUnits returns the keys of the units whose verdict depends on what changed in the advisories, and of those never judged.
 // With Changes.All those that were not judged with the edition yet.
 func (db *DB) TouchedUnits(ctx context.Context, c part.Changes, edition int64) ([]int64, error) {
@@ -113,6 +118,15 @@ func (db *DB) Units(ctx context.Context, keys []int64) ([]part.Unit, error) {
 // returns also the units of which something else could not be judged than before.
 func (db *DB) PutVerdicts(ctx context.Context, at time.Time, verdicts []part.Verdict) (out Judged, noted []int64, err error) {
 	err = db.inParts(ctx, func(ctx context.Context, h part.Home) error {
+		w, err := db.JudgedWith(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range verdicts {
+			if verdicts[i].Edition < w.Edition { // they stand until the unit is judged again
+				verdicts[i].Edition = 0
+			}
+		}
 		o, err := h.Judge(ctx, micros(at), verdicts)
 		if err != nil {
 			return err

@@ -253,3 +253,15 @@ func (h Home) Whole(ctx context.Context, inventoryPK int64, header *inventory.In
 func (h Home) ToJudge(ctx context.Context, inventoryPK int64) ([]Unit, error) {
 	return h.scanUnits(ctx, h.of(unitColumns)+` AND u.edition = 0`, inventoryPK)
 }
+
+// Of returns the keys of an inventory's units, in order.
+func (h Home) Of(ctx context.Context, inventoryPK int64) ([]int64, error) {
+	var out []int64
+	err := h.each(ctx, func(scan func(...any) error) error {
+		var pk int64
+		err := scan(&pk)
+		out = append(out, pk)
+		return err
+	}, h.of("u.pk")+` ORDER BY u.pk`, inventoryPK)
+	return out, err
+}
