@@ -93,42 +93,57 @@ func eventVersion(e advisory.Event) string {
 
 // explain says why a version lies inside a range, and which version ends it.
 func explain(r *advisory.Range, installed string, v version.Version, scheme version.Scheme) (verdict, error) {
-	out := verdict{affected: true, ranges: rangeText(r)}
 	var end advisory.Event
-	var endAt version.Version
+	var endAt version.Version // parsed when there is another to compare it with
 	for _, e := range r.Events {
-		at := eventVersion(e)
 		if e.Fixed == "" && e.LastAffected == "" {
 			continue
 		}
+		at := eventVersion(e)
 		if c, err := v.Compare(at); err != nil {
 			return verdict{}, err
 		} else if c > 0 {
 			continue
 		}
-		if endAt != nil {
-			if c, err := endAt.Compare(at); err != nil {
+		if end == (advisory.Event{}) {
+			end = e
+			continue
+		}
+		if endAt == nil {
+			var err error
+			if endAt, err = scheme.Parse(eventVersion(end)); err != nil {
 				return verdict{}, err
-			} else if c <= 0 {
-				continue
 			}
 		}
-		parsed, err := scheme.Parse(at)
-		if err != nil {
+		if c, err := endAt.Compare(at); err != nil {
 			return verdict{}, err
+		} else if c > 0 {
+			end, endAt = e, nil
 		}
-		end, endAt = e, parsed
 	}
+	out := verdict{affected: true}
 	switch {
 	case end.Fixed != "":
 		out.fixed = end.Fixed
+		if fixedAlone(r) { // nearly all: one text for both, because a match is made by the thousand
+			text := installed + " < " + end.Fixed + " (" + scheme.Name + ")introduced 0, fixed " + end.Fixed
+			cut := len(installed) + len(end.Fixed) + len(scheme.Name) + len(" <  ()")
+			out.comparison, out.ranges = text[:cut], text[cut:]
+			return out, nil
+		}
 		out.comparison = installed + " < " + end.Fixed + " (" + scheme.Name + ")"
 	case end.LastAffected != "":
 		out.comparison = installed + " <= " + end.LastAffected + ", the last affected (" + scheme.Name + ")"
 	default:
 		out.comparison = installed + " >= " + firstIntroduced(r) + ", no end is known (" + scheme.Name + ")"
 	}
+	out.ranges = rangeText(r)
 	return out, nil
+}
+
+// fixedAlone reports whether a range is everything before one fix.
+func fixedAlone(r *advisory.Range) bool {
+	return len(r.Events) == 2 && r.Events[0].Introduced == "0" && r.Events[1].Fixed != ""
 }
 
 func firstIntroduced(r *advisory.Range) string {
@@ -142,9 +157,6 @@ func firstIntroduced(r *advisory.Range) string {
 
 // rangeText writes a range as published, shortened after eight events.
 func rangeText(r *advisory.Range) string {
-	if len(r.Events) == 2 && r.Events[0].Introduced == "0" && r.Events[1].Fixed != "" {
-		return "introduced 0, fixed " + r.Events[1].Fixed
-	}
 	var b strings.Builder
 	for i, e := range r.Events {
 		if i == 8 {

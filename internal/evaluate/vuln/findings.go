@@ -60,10 +60,24 @@ func Findings(res *Result, ref asset.Ref, db Details, now time.Time) ([]finding.
 	if res.EndOfLife != nil {
 		out = append(out, endFinding(res.EndOfLife, ref, now))
 	}
-	slices.SortStableFunc(out, func(a, c finding.Finding) int {
-		return cmp.Or(cmp.Compare(c.Severity.Rank(), a.Severity.Rank()), cmp.Compare(a.Title, c.Title), cmp.Compare(a.ID, c.ID))
+	return ordered(out), nil
+}
+
+// ordered sorts findings by severity, title and ID. They are large: their places are sorted, then each is moved once.
+func ordered(l []finding.Finding) []finding.Finding {
+	at := make([]int, len(l))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortFunc(at, func(i, j int) int {
+		a, b := &l[i], &l[j]
+		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), strings.Compare(a.Title, b.Title), strings.Compare(a.ID, b.ID))
 	})
-	return out, nil
+	out := make([]finding.Finding, len(l))
+	for to, from := range at {
+		out[to] = l[from]
+	}
+	return out
 }
 
 type groupKey struct {

@@ -149,6 +149,7 @@ func TestSeverity(t *testing.T) {
 		{"v30", nil, nil, []advisory.Severity{v3(v30low, "NVD")}, "", "", 1, finding.Low, "CVSS 3.0 of NVD"},
 		{"word", nil, nil, nil, "Important", "", 1, finding.High, "src (Important)"},
 		{"ubuntu_word", nil, []advisory.Severity{{Type: "Ubuntu", Score: "negligible"}}, nil, "", "", 1, finding.Informational, "src (negligible)"},
+		{"ubuntu_priority_goes_first", []advisory.Severity{v3(v31crit, ""), {Type: "Ubuntu", Score: "low"}}, nil, nil, "", "", 1, finding.Low, "src (low)"},
 		{"v4_beside_word", nil, []advisory.Severity{{Type: "CVSS_V4", Score: v4crit}}, nil, "moderate", "", 1, finding.Medium, "src (moderate)"},
 		{"v4_alone", nil, []advisory.Severity{{Type: "CVSS_V4", Score: v4crit}}, nil, "", "", 1, finding.Critical, "CVSS 4.0 of src"},
 		{"v2_alone", nil, nil, []advisory.Severity{{Type: "CVSS_V2", Score: v2high, Source: "NVD"}}, "", "", 1, finding.High, "CVSS 2.0 of NVD"},

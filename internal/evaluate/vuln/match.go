@@ -19,8 +19,9 @@ import (
 func Match(inv *inventory.Inventory, db Lookup, o Options) Result {
 	m := &matcher{
 		inv: inv, db: db, o: o, docs: map[advisory.Doc]*advisory.Advisory{}, cves: map[advisory.Doc][]string{},
-		missing: map[missingKey]*NotAssessed{}, used: map[string]bool{}, rules: map[inventory.Ecosystem]rule{}, same: map[sameKey]span{},
+		missing: map[missingKey]*NotAssessed{}, used: map[string]bool{}, rules: map[inventory.Ecosystem]rule{}, same: make(map[sameKey]span, len(inv.Packages)),
 	}
+	m.visit = m.answer
 	if m.o.StaleAfter <= 0 {
 		m.o.StaleAfter = DefaultStaleAfter
 	}
@@ -33,7 +34,7 @@ func Match(inv *inventory.Inventory, db Lookup, o Options) Result {
 	m.res.Counts.Packages = len(inv.Packages)
 	m.system()
 	m.kernels()
-	m.res.Matches = make([]Hit, 0, len(inv.Packages)/2+1)
+	m.res.Matches = make([]Hit, 0, len(inv.Packages)+1)
 	for _, p := range sorted(inv.Packages) {
 		m.judge(p)
 	}
@@ -62,9 +63,11 @@ type matcher struct {
 	missing      map[missingKey]*NotAssessed
 	used         map[string]bool // names of feeds
 	same         map[sameKey]span
-	notes        int  // how often something was noted
-	systemJudged bool // the system itself was, as one product
-	first        int  // index of the first match of the package at hand
+	at           asked
+	visit        func(*advisory.Row) // answer, made once
+	notes        int                 // how often something was noted
+	systemJudged bool                // the system itself was, as one product
+	first        int                 // index of the first match of the package at hand
 
 	policy     *Policy
 	statements vex.Set
@@ -98,12 +101,15 @@ func sorted(l []inventory.Package) []*inventory.Package {
 	for i := range l {
 		out[i] = &l[i]
 	}
-	slices.SortStableFunc(out, func(a, b *inventory.Package) int {
+	order := func(a, b *inventory.Package) int {
 		return cmp.Or(
 			strings.Compare(string(a.Ecosystem), string(b.Ecosystem)), strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version),
 			strings.Compare(a.Location, b.Location),
 		)
-	})
+	}
+	if !slices.IsSortedFunc(out, order) { // a kept inventory nearly is
+		slices.SortStableFunc(out, order)
+	}
 	return out
 }
 
@@ -334,7 +340,9 @@ func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
 		m.res.Counts.Vulnerable++
 		m.settle(p, r, found)
 	}
-	slices.SortStableFunc(found, func(a, b Hit) int { return strings.Compare(a.Advisory.ID, b.Advisory.ID) })
+	if len(found) > 1 {
+		slices.SortStableFunc(found, func(a, b Hit) int { return strings.Compare(a.Advisory.ID, b.Advisory.ID) })
+	}
 	if !alone && m.notes == notes { // what could not be judged is noted for each package
 		m.same[key] = span{m.first, len(m.res.Matches), m.res.Counts.Withdrawn - counts.Withdrawn, m.res.Counts.NotAffected - counts.NotAffected}
 	}
@@ -348,6 +356,7 @@ func (m *matcher) repeat(p *inventory.Package, s span) {
 		return
 	}
 	m.res.Counts.Vulnerable++
+	m.room(s.to - s.from)
 	m.res.Matches = append(m.res.Matches, m.res.Matches[s.from:s.to]...)
 	for i := m.first; i < len(m.res.Matches); i++ {
 		m.res.Matches[i].Package = p
@@ -361,24 +370,40 @@ func (m *matcher) ask(p *inventory.Package, r rule, c candidate, releases []stri
 	if unreadable {
 		m.note(NotAssessed{Reason: VersionUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
 	}
-	bySource := r.system && c.name != p.Name && p.Ecosystem == inventory.RedHat
+	m.at = asked{
+		p: p, r: r, c: c, v: v, unreadable: unreadable, bySource: r.system && c.name != p.Name && p.Ecosystem == inventory.RedHat,
+	}
 	for j, release := range releases {
+		m.at.feedFor = r.feedFor[j]
 		at := advisory.Coordinate{Ecosystem: string(p.Ecosystem), Release: release, Package: c.name}
-		err := m.db.Affected(at, func(row *advisory.Row) {
-			if bySource && !slices.Contains(row.Arches, "src") {
-				return // Red Hat names both: this row is about the binary package of that name
-			}
-			if unreadable && len(row.Ranges) > 0 {
-				if row.Ranges = nil; len(row.Versions) == 0 { // the list of versions still holds
-					return
-				}
-			}
-			m.row(p, row, c, v, r, r.feedFor[j])
-		})
-		if err != nil {
+		if err := m.db.Affected(at, m.visit); err != nil {
 			m.failed(p, c.version, err)
 		}
 	}
+}
+
+// asked is what the database is being asked for.
+type asked struct {
+	p                    *inventory.Package
+	r                    rule
+	c                    candidate
+	v                    version.Version
+	feedFor              string // the ecosystem and release, as feeds name them
+	unreadable, bySource bool
+}
+
+// answer judges one row of what was asked for.
+func (m *matcher) answer(row *advisory.Row) {
+	q := &m.at
+	if q.bySource && !slices.Contains(row.Arches, "src") {
+		return // Red Hat names both: this row is about the binary package of that name
+	}
+	if q.unreadable && len(row.Ranges) > 0 {
+		if row.Ranges = nil; len(row.Versions) == 0 { // the list of versions still holds
+			return
+		}
+	}
+	m.row(q.p, row, q.c, q.v, q.r, q.feedFor)
 }
 
 // isKernel reports whether a package's matches depend on which kernel runs.
@@ -462,7 +487,15 @@ func (m *matcher) keep(h Hit) {
 			return
 		}
 	}
+	m.room(1)
 	m.res.Matches = append(m.res.Matches, h)
+}
+
+// room doubles the list of matches when it is full: append alone grows a long list by a quarter, and copies it each time.
+func (m *matcher) room(n int) {
+	if l := m.res.Matches; len(l)+n > cap(l) {
+		m.res.Matches = slices.Grow(l, len(l)+n)
+	}
 }
 
 // archFits reports whether a row for some architectures speaks of a package's.
