@@ -1,6 +1,9 @@
 package feed
 
-import "net/url"
+import (
+	"net/url"
+	"slices"
+)
 
 // Remote is one file that a publisher serves.
 type Remote struct {
@@ -18,18 +21,38 @@ type Remote struct {
 	// Changes says that the file is put together from what changed since an archive was made: URL is the folder with changes.csv.
 	Changes *Changes
 
+	// Index says that URL is not the file but a list of files, and of what kind: each becomes a file of its own, and File is the pattern
+	// (path.Match) of their names.
+	Index Index
+
+	// Optional says that the publisher may not have the file: a repository without errata.
+	Optional bool
+
+	// Version is the publisher's own word for what the file is now, where a list gives it: the same word needs no request.
+	Version string
+
 	// FirstYear says that there is a file for each year from this one to the present: "{year}" stands for it in File and URL.
 	FirstYear int
 }
 
-// oracleLinux is an ecosystem that OSV does not have.
-const oracleLinux = "Oracle Linux"
+// Ecosystems that OSV does not have.
+const (
+	bottlerocketOS = "Bottlerocket"
+	macOS          = "macOS"
+	oracleLinux    = "Oracle Linux"
+	windows        = "Windows"
+)
+
+// inOSV reports whether an ecosystem has an archive at osv.dev.
+func inOSV(ecosystem string) bool {
+	return !slices.Contains([]string{bottlerocketOS, macOS, oracleLinux, windows}, ecosystem)
+}
 
 // DefaultEcosystems are those whose archives are fetched unless a caller names others: what runs on EC2 instances.
 func DefaultEcosystems() []string {
 	return []string{
 		"AlmaLinux", "Alpine", "Debian", "Red Hat", "Rocky Linux", "SUSE", "openSUSE", "Ubuntu", "Wolfi", "Chainguard", "Bitnami",
-		oracleLinux, "Go", "Maven", "NuGet", "Packagist", "PyPI", "RubyGems", "crates.io", "npm", "Hex", "Pub", "SwiftURL",
+		oracleLinux, bottlerocketOS, windows, macOS, "Go", "Maven", "NuGet", "Packagist", "PyPI", "RubyGems", "crates.io", "npm", "Hex", "Pub", "SwiftURL",
 	}
 }
 
@@ -39,8 +62,8 @@ func DefaultEcosystems() []string {
 func Catalogue(ecosystems []string) []Remote {
 	out := make([]Remote, 0, len(ecosystems)+4)
 	for _, e := range ecosystems {
-		if e == oracleLinux {
-			continue // no OSV archive
+		if !inOSV(e) {
+			continue
 		}
 		out = append(out, Remote{
 			File: "osv/" + e + "/all.zip", URL: "https://storage.googleapis.com/osv-vulnerabilities/" + url.PathEscape(e) + "/all.zip", Complete: true,

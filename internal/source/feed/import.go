@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -75,6 +77,7 @@ func Import(ctx context.Context, dir string, sink Sink, o Options) (Report, erro
 		rep.Bytes += e.Bytes
 	}
 	rep.Rows = prog.Rows
+	rep.Feeds = together(rep.Feeds, rep.Problems)
 	if !o.AllowShrink {
 		if err := Shrunk(rep.Feeds, o.Previous); err != nil {
 			return rep, err
@@ -241,6 +244,47 @@ func describe(name string, e Entry, in form.Learnt, now time.Time) advisory.Feed
 		Name: name, Rows: in.Rows, SHA256: e.SHA256, LoadedAt: now, Published: earlier(published, now), AsOf: asOf, Complete: complete,
 		Licence: e.Licence, Origin: cmp.Or(e.URL, e.Origin), ETag: e.ETag, Ecosystems: in.Ecosystems,
 	}
+}
+
+// together makes one record of a feed that comes in several files: by year, by month, as an archive and what changed since. It is as old as the
+// oldest of them, and complete if one of them is and every document of all was understood.
+func together(feeds []advisory.Feed, problems []Problem) []advisory.Feed {
+	bad := map[string]bool{}
+	for _, p := range problems {
+		if kind, ok := find(p.File); ok {
+			bad[kind.Name(p.File)] = true
+		}
+	}
+	out := make([]advisory.Feed, 0, len(feeds))
+	at := map[string]int{}
+	for _, f := range feeds {
+		i, ok := at[f.Name]
+		if !ok {
+			at[f.Name] = len(out)
+			out = append(out, f)
+			continue
+		}
+		t := &out[i]
+		t.Rows += f.Rows
+		t.AsOf = earlier(t.AsOf, f.AsOf)
+		if f.Published.After(t.Published) {
+			t.Published = f.Published
+		}
+		t.Complete = (t.Complete || f.Complete) && !bad[f.Name]
+		t.SHA256, t.ETag = both(t.SHA256, f.SHA256), ""
+		t.Licence, t.Origin = cmp.Or(t.Licence, f.Licence), cmp.Or(t.Origin, f.Origin)
+		t.Ecosystems = slices.Compact(slices.Sorted(slices.Values(slices.Concat(t.Ecosystems, f.Ecosystems))))
+	}
+	return out
+}
+
+// both returns the checksum of two checksums, "" if one is not known.
+func both(a, b string) string {
+	if a == "" || b == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(a + b))
+	return hex.EncodeToString(sum[:])
 }
 
 // Shrunk compares feeds with what they were at the last import: the error wraps ErrShrunk and names the first that lost more than a fifth of

@@ -53,7 +53,8 @@ type Entry struct {
 	URL        string    `json:"url,omitempty"`  // where it was fetched from
 	ETag       string    `json:"etag,omitempty"` // the publisher's validators, for the next conditional request
 	Modified   string    `json:"lastModified,omitempty"`
-	Checked    time.Time `json:"checked,omitzero"` // when the publisher last said that this is current
+	Version    string    `json:"version,omitempty"` // the publisher's own word for what the file was when it was fetched
+	Checked    time.Time `json:"checked,omitzero"`  // when the publisher last said that this is current
 	CommitDate string    `json:"commit_date,omitempty"`
 	Newest     string    `json:"newest,omitempty"`
 	Complete   *bool     `json:"complete,omitempty"` // false: a subset. Absent: complete

@@ -54,9 +54,41 @@ func native(ecosystems []string) []Remote {
 		add("AlmaLinux", Remote{File: "almalinux/" + release + "/errata.full.json", URL: "https://errata.almalinux.org/" + release + "/errata.full.json", Complete: true})
 	}
 	add(oracleLinux, Remote{File: "oracle/com.oracle.elsa-all.xml.bz2", URL: "https://linux.oracle.com/security/oval/com.oracle.elsa-all.xml.bz2", Complete: true})
+	out = append(out, systems(ecosystems)...)
 	const nvd = "https://nvd.nist.gov/feeds/json/cve/2.0/"
 	return append(out,
 		Remote{File: "nvd/nvdcve-2.0-modified.json.gz", URL: nvd + "nvdcve-2.0-modified.json.gz", Licence: "public domain"},
 		Remote{File: "nvd/nvdcve-2.0-{year}.json.gz", URL: nvd + "nvdcve-2.0-{year}.json.gz", Licence: "public domain", Complete: true, FirstYear: firstNVDYear},
 	)
+}
+
+// systems returns where Debian (security-tracker.debian.org), Canonical (security-metadata.canonical.com), Alpine (secdb.alpinelinux.org), Bottlerocket,
+// Microsoft (api.msrc.microsoft.com) and, for Apple, SOFA (sofa.macadmins.io) publish. Canonical's OSV documents are those of the ecosystem's archive;
+// from its own address come the statements that OSV has no words for.
+func systems(ecosystems []string) []Remote {
+	const (
+		tracker = "https://salsa.debian.org/security-tracker-team/security-tracker/-/raw/master/data/"
+		secdb   = "https://secdb.alpinelinux.org/"
+	)
+	var out []Remote
+	add := func(ecosystem string, l ...Remote) {
+		if slices.Contains(ecosystems, ecosystem) {
+			out = append(out, l...)
+		}
+	}
+	add("Debian",
+		Remote{File: "debian/tracker.json", URL: "https://security-tracker.debian.org/tracker/data/json", Complete: true},
+		Remote{File: "debian/DSA.list", URL: tracker + "DSA/list", Complete: true},
+		Remote{File: "debian/DLA.list", URL: tracker + "DLA/list", Complete: true},
+	)
+	add("Ubuntu", Remote{File: "ubuntu/vex-all.tar.xz", URL: "https://security-metadata.canonical.com/vex/vex-all.tar.xz", Complete: true})
+	for _, release := range []string{"v3.20", "v3.21", "v3.22", "v3.23", "v3.24"} { // with security support in 2026 (alpinelinux.org/releases)
+		for _, repo := range []string{"main", "community"} {
+			add("Alpine", Remote{File: "alpine/" + release + "/" + repo + ".json", URL: secdb + release + "/" + repo + ".json", Complete: true})
+		}
+	}
+	add(bottlerocketOS, Remote{File: "bottlerocket/updateinfo.xml.gz", URL: "https://advisories.bottlerocket.aws/updateinfo.xml.gz", Licence: "Apache-2.0 OR MIT", Complete: true})
+	add(windows, Remote{File: "microsoft/cvrf/*.xml", URL: "https://api.msrc.microsoft.com/cvrf/v3.0/updates", Index: MicrosoftMonths, Complete: true})
+	add(macOS, Remote{File: "apple/macos_data_feed.json", URL: "https://sofafeed.macadmins.io/v2/macos_data_feed.json", Licence: "Apache-2.0", Complete: true})
+	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -61,6 +62,9 @@ func (d *downloader) updateinfoOf(ctx context.Context, mirrorList string) (addre
 	return base.JoinPath(href).String(), sum, nil
 }
 
+// errNoErrata says that a repository publishes no errata.
+var errNoErrata = errors.New("the repository has no updateinfo")
+
 // parseRepomd finds the updateinfo in a repomd.xml.
 func parseRepomd(b []byte) (href, sum string, err error) {
 	var d struct {
@@ -89,11 +93,11 @@ func parseRepomd(b []byte) (href, sum string, err error) {
 		}
 		return e.Location.Href, sum, nil
 	}
-	return "", "", fmt.Errorf("%w: the repository has no updateinfo", ErrFormat)
+	return "", "", fmt.Errorf("%w: %w", ErrFormat, errNoErrata)
 }
 
-// amazonLinux returns the repositories of Amazon Linux whose errata are fetched. One architecture's file lists the packages of all.
-// Extras topics of Amazon Linux 2 have repositories of their own (cdn.amazonlinux.com/2/extras-catalog.json), which are not among them.
+// amazonLinux returns the repositories of Amazon Linux whose errata are fetched. One architecture's file lists the packages of all. Each
+// extras topic of Amazon Linux 2 has a repository of its own.
 func amazonLinux() []Remote {
 	const cdn = "https://cdn.amazonlinux.com/"
 	at := func(release, repo, list string) Remote {
@@ -102,6 +106,8 @@ func amazonLinux() []Remote {
 	return []Remote{
 		at("2023", "core", "al2023/core/mirrors/latest/x86_64/mirror.list"),
 		at("2023", "kernel-livepatch", "al2023/kernel-livepatch/mirrors/latest/x86_64/mirror.list"),
+		at("2023", "nvidia", "al2023/nvidia/mirrors/latest/x86_64/mirror.list"),
 		at("2", "core", "2/core/latest/x86_64/mirror.list"),
+		{File: "updateinfo/Amazon Linux/2/*/updateinfo.xml.gz", URL: cdn + "2/extras-catalog.json", Index: AmazonExtras, Complete: true},
 	}
 }

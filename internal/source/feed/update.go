@@ -29,10 +29,13 @@ type UpdateOptions struct {
 // Update says what happened to one file.
 type Update struct {
 	File   string
-	Status string // "updated", "unchanged", "failed"
+	Status string // "updated", "unchanged", "failed"; "absent" if the publisher has no such file and need not have it
 	Bytes  int64  // transferred
 	Err    error
 }
+
+// absent is the status of an optional file that the publisher does not have.
+const absent = "absent"
 
 // Download brings every file of a catalogue into dir and keeps the folder's manifest. A file that the publisher calls unchanged is not
 // transferred; one that was cut goes on where it stopped, in this run or the next; and a file takes its place only when it is whole, so that a
@@ -60,9 +63,12 @@ func Download(ctx context.Context, client *http.Client, dir string, files []Remo
 			return nil, err
 		}
 	}
-	var out []Update
 	var errs []error
-	for _, r := range yearly(files, o.Now) {
+	list, out := d.expand(ctx, yearly(files, o.Now))
+	for _, u := range out {
+		errs = append(errs, u.Err)
+	}
+	for _, r := range list {
 		if err := ctx.Err(); err != nil {
 			return out, errors.Join(append(errs, err)...)
 		}
@@ -75,6 +81,9 @@ func Download(ctx context.Context, client *http.Client, dir string, files []Remo
 		out = append(out, u)
 		if u.Err != nil {
 			errs = append(errs, u.Err)
+			continue
+		}
+		if u.Status == absent {
 			continue
 		}
 		if i >= 0 {
@@ -171,6 +180,10 @@ func (d *downloader) fetch(ctx context.Context, r Remote, old Entry) (Entry, Upd
 	if r.Changes != nil && d.o.Base == "" {
 		return d.collect(ctx, r, old, name)
 	}
+	if r.Version != "" && r.Version == old.Version && r.URL == old.URL && sameSize(name, old.Bytes) {
+		u.Status, old.Checked = "unchanged", d.o.Now.UTC()
+		return old, u
+	}
 	address := r.URL
 	sum := ""
 	switch {
@@ -184,7 +197,12 @@ func (d *downloader) fetch(ctx context.Context, r Remote, old Entry) (Entry, Upd
 		}
 	case r.MirrorList:
 		var err error
-		if address, sum, err = d.updateinfoOf(ctx, r.URL); err != nil {
+		address, sum, err = d.updateinfoOf(ctx, r.URL)
+		if r.Optional && errors.Is(err, errNoErrata) {
+			u.Status = absent
+			return old, u
+		}
+		if err != nil {
 			u.Err = fmt.Errorf("download %s: %w", r.File, err)
 			return old, u
 		}
@@ -381,7 +399,7 @@ func (d *downloader) install(ctx context.Context, r Remote, address, name, want 
 	}
 	e := Entry{
 		File: r.File, Bytes: size, SHA256: sum, Licence: r.Licence, URL: address, ETag: p.ETag, Modified: p.Modified, Checked: d.o.Now.UTC(),
-		Complete: &r.Complete,
+		Complete: &r.Complete, Version: r.Version,
 	}
 	if d.mirror != nil {
 		i := slices.IndexFunc(d.mirror.Entries, func(e Entry) bool { return e.File == r.File })
