@@ -50,6 +50,25 @@ func TestRepositories(t *testing.T) {
 	}
 }
 
+func TestErratum(t *testing.T) {
+	s, _ := feedtest.Read(t, updateinfo.Feed(), "updateinfo/Amazon Linux/2023/core/updateinfo.xml.gz", feedtest.Testdata(t, "updateinfo_2023.xml.gz"))
+	a := s.Named(t, "ALAS2023-2023-001")
+	if diff := cmp.Diff([]string{"CVE-2014-3634", "CVE-2022-24903"}, a.CVEs()); diff != "" || a.Word != "Important" {
+		t.Errorf("CVEs %s, word %q", diff, a.Word)
+	}
+	i := slices.IndexFunc(a.Affected, func(f advisory.Affected) bool { return f.Package == "rsyslog" })
+	want := advisory.Affected{
+		Ecosystem: "Amazon Linux", Release: "2023", Package: "rsyslog", State: advisory.StateFixed, Arches: []string{"aarch64", "i686", "x86_64"},
+		Ranges: []advisory.Range{{Type: "ECOSYSTEM", Events: []advisory.Event{{Introduced: "0"}, {Fixed: "8.2204.0-3.amzn2023.0.2"}}}},
+	}
+	if i < 0 {
+		t.Fatal("no rsyslog")
+	}
+	if diff := cmp.Diff(want, a.Affected[i]); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestCompact: one package built for several architectures is one row.
 func TestCompact(t *testing.T) {
 	doc := `<updates><update><id>X</id><pkglist><collection><package name="a" version="1" release="2" arch="x86_64"/><package name="a" version="1" release="2" arch="aarch64"/>` +
