@@ -106,9 +106,19 @@ func TestScanNowTurn(t *testing.T) {
 		}()
 		return out
 	}
+	waits := func(out <-chan outcome) (what string) {
+		t.Helper()
+		select {
+		case what = <-turns:
+		case o := <-out:
+			release()
+			t.Fatalf("got %+v, %v, want it to wait", o.s, o.err)
+		}
+		return what
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := scan(ctx)
-	if what := <-turns; !strings.Contains(what, "1 scans of account "+w.account) {
+	if what := waits(stopped); !strings.Contains(what, "1 scans of account "+w.account) {
 		t.Errorf("got %q, want the one that comes first", what)
 	}
 	cancel()
@@ -119,7 +129,7 @@ func TestScanNowTurn(t *testing.T) {
 		<-turns
 	}
 	second := scan(t.Context())
-	<-turns
+	waits(second)
 	if scans := allScans(t, a); len(scans) != 3 || scans[0].State != run.Queued || scans[2].State != run.Running {
 		t.Errorf("got %+v, want the last to wait for the first", scans)
 	}
