@@ -15,6 +15,9 @@ type Remote struct {
 	// MirrorList says that URL is the mirror list of an rpm repository, whose updateinfo is the file.
 	MirrorList bool
 
+	// Repository says that URL is an rpm repository, whose updateinfo is the file.
+	Repository bool
+
 	// Latest says that URL is a text that names the file, which lies beside it: its name changes with every new one.
 	Latest bool
 
@@ -38,6 +41,7 @@ type Remote struct {
 // Ecosystems that OSV does not have.
 const (
 	bottlerocketOS = "Bottlerocket"
+	fedoraLinux    = "Fedora"
 	macOS          = "macOS"
 	oracleLinux    = "Oracle Linux"
 	windows        = "Windows"
@@ -45,14 +49,14 @@ const (
 
 // inOSV reports whether an ecosystem has an archive at osv.dev.
 func inOSV(ecosystem string) bool {
-	return !slices.Contains([]string{bottlerocketOS, macOS, oracleLinux, windows}, ecosystem)
+	return !slices.Contains([]string{bottlerocketOS, fedoraLinux, macOS, oracleLinux, windows}, ecosystem)
 }
 
 // DefaultEcosystems are those whose archives are fetched unless a caller names others: what runs on EC2 instances.
 func DefaultEcosystems() []string {
 	return []string{
 		"AlmaLinux", "Alpine", "Debian", "Red Hat", "Rocky Linux", "SUSE", "openSUSE", "Ubuntu", "Wolfi", "Chainguard", "Bitnami",
-		oracleLinux, bottlerocketOS, windows, macOS, "Go", "Maven", "NuGet", "Packagist", "PyPI", "RubyGems", "crates.io", "npm", "Hex", "Pub", "SwiftURL",
+		oracleLinux, fedoraLinux, bottlerocketOS, windows, macOS, "Go", "Maven", "NuGet", "Packagist", "PyPI", "RubyGems", "crates.io", "npm", "Hex", "Pub", "SwiftURL",
 	}
 }
 

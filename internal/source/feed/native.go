@@ -54,6 +54,12 @@ func native(ecosystems []string) []Remote {
 		add("AlmaLinux", Remote{File: "almalinux/" + release + "/errata.full.json", URL: "https://errata.almalinux.org/" + release + "/errata.full.json", Complete: true})
 	}
 	add(oracleLinux, Remote{File: "oracle/com.oracle.elsa-all.xml.bz2", URL: "https://linux.oracle.com/security/oval/com.oracle.elsa-all.xml.bz2", Complete: true})
+	for _, release := range []string{"43", "44"} { // what Amazon Inspector lists (user guide, "Supported operating systems")
+		add(fedoraLinux, Remote{
+			File: "updateinfo/Fedora/" + release + "/core/updateinfo.xml.zst", Repository: true, Complete: true,
+			URL: "https://dl.fedoraproject.org/pub/fedora/linux/updates/" + release + "/Everything/x86_64/",
+		})
+	}
 	out = append(out, systems(ecosystems)...)
 	const nvd = "https://nvd.nist.gov/feeds/json/cve/2.0/"
 	return append(out,

@@ -36,30 +36,46 @@ func (d *downloader) small(ctx context.Context, address string) ([]byte, error) 
 	return b, nil
 }
 
-// updateinfoOf finds the errata of an rpm repository: its mirror list names the repository, whose repodata/repomd.xml names the file and
-// its SHA-256 (createrepo_c; that is how dnf finds it, too).
-func (d *downloader) updateinfoOf(ctx context.Context, mirrorList string) (address, sum string, err error) {
-	b, err := d.small(ctx, mirrorList)
+// updateinfoOf finds the errata of an rpm repository: its repodata/repomd.xml names the file and its SHA-256 (createrepo_c; that is how
+// dnf finds it, too).
+func (d *downloader) updateinfoOf(ctx context.Context, r Remote) (address, sum string, err error) {
+	base, err := url.Parse(r.URL)
+	if r.MirrorList {
+		base, err = d.mirrorOf(ctx, r.URL)
+	}
 	if err != nil {
 		return "", "", err
 	}
-	first, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
-	base, err := url.Parse(strings.TrimSpace(first))
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		return "", "", fmt.Errorf("%s: %w: mirror %q", mirrorList, ErrFormat, first)
-	}
-	if list, err := url.Parse(mirrorList); err == nil && list.Scheme == "https" {
-		base.Scheme = "https" // a list that was fetched safely does not lead out of safety
-	}
 	repomd := base.JoinPath("repodata", "repomd.xml").String()
-	if b, err = d.small(ctx, repomd); err != nil {
+	b, err := d.small(ctx, repomd)
+	if err != nil {
 		return "", "", err
 	}
 	href, sum, err := parseRepomd(b)
+	if err == nil && path.Ext(href) != path.Ext(r.File) {
+		err = fmt.Errorf("%w: updateinfo at %q, expected one that ends in %s", ErrFormat, href, path.Ext(r.File))
+	}
 	if err != nil {
 		return "", "", fmt.Errorf("%s: %w", repomd, err)
 	}
 	return base.JoinPath(href).String(), sum, nil
+}
+
+// mirrorOf returns the first repository of a mirror list.
+func (d *downloader) mirrorOf(ctx context.Context, mirrorList string) (*url.URL, error) {
+	b, err := d.small(ctx, mirrorList)
+	if err != nil {
+		return nil, err
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	base, err := url.Parse(strings.TrimSpace(first))
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+		return nil, fmt.Errorf("%s: %w: mirror %q", mirrorList, ErrFormat, first)
+	}
+	if list, err := url.Parse(mirrorList); err == nil && list.Scheme == "https" {
+		base.Scheme = "https" // a list that was fetched safely does not lead out of safety
+	}
+	return base, nil
 }
 
 // errNoErrata says that a repository publishes no errata.
@@ -88,7 +104,7 @@ func parseRepomd(b []byte) (href, sum string, err error) {
 		}
 		sum = strings.TrimSpace(e.Checksum.Value)
 		raw, err := hex.DecodeString(sum)
-		if e.Checksum.Type != "sha256" || err != nil || len(raw) != 32 || e.Location.Href == "" || path.IsAbs(e.Location.Href) || strings.Contains(e.Location.Href, "..") || !strings.HasSuffix(e.Location.Href, ".gz") {
+		if e.Checksum.Type != "sha256" || err != nil || len(raw) != 32 || e.Location.Href == "" || path.IsAbs(e.Location.Href) || strings.Contains(e.Location.Href, "..") {
 			return "", "", fmt.Errorf("%w: updateinfo at %q with checksum %s %q", ErrFormat, e.Location.Href, e.Checksum.Type, sum)
 		}
 		return e.Location.Href, sum, nil

@@ -195,9 +195,9 @@ func (d *downloader) fetch(ctx context.Context, r Remote, old Entry) (Entry, Upd
 			u.Err = fmt.Errorf("download %s: %w", r.File, err)
 			return old, u
 		}
-	case r.MirrorList:
+	case r.MirrorList || r.Repository:
 		var err error
-		address, sum, err = d.updateinfoOf(ctx, r.URL)
+		address, sum, err = d.updateinfoOf(ctx, r)
 		if r.Optional && errors.Is(err, errNoErrata) {
 			u.Status = absent
 			return old, u

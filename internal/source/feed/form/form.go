@@ -48,8 +48,12 @@ type Feed struct {
 // HoldsChanges reports whether a file of the kind holds what changed since the others were published.
 func (f Feed) HoldsChanges(file string) bool { return f.Changes != nil && f.Changes(file) }
 
-// Reads reports whether a file of a folder is one of this kind.
+// Reads reports whether a file of a folder is one of this kind. What a cut download leaves behind ("a.json.part" and beside it
+// "a.json.part.json") is of none.
 func (f Feed) Reads(file string) bool {
+	if strings.HasSuffix(file, ".part") || strings.HasSuffix(file, ".part.json") {
+		return false
+	}
 	for _, p := range f.Files {
 		if ok, err := path.Match(p, file); err == nil && ok {
 			return true

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,7 +21,9 @@ import (
 // The folder is updateinfo/ECOSYSTEM/RELEASE/REPOSITORY/: "updateinfo/Amazon Linux/2023/core/updateinfo.xml.gz".
 func Feed() form.Feed {
 	return form.Feed{
-		ID: "updateinfo", Title: "rpm errata by repository", Files: []string{"updateinfo/*/*/*/updateinfo.xml", "updateinfo/*/*/*/updateinfo.xml.gz"},
+		ID: "updateinfo", Title: "rpm errata by repository", Files: []string{
+			"updateinfo/*/*/*/updateinfo.xml", "updateinfo/*/*/*/updateinfo.xml.gz", "updateinfo/*/*/*/updateinfo.xml.xz", "updateinfo/*/*/*/updateinfo.xml.zst",
+		},
 		Name: func(file string) string {
 			return "updateinfo/" + form.Folder(file, 1) + "/" + form.Folder(file, 2) + "/" + form.Folder(file, 3)
 		},
@@ -58,9 +61,10 @@ type xmlUpdate struct {
 	Severity    string `xml:"severity"`
 	Description string `xml:"description"`
 	References  []struct {
-		Href string `xml:"href,attr"`
-		ID   string `xml:"id,attr"`
-		Type string `xml:"type,attr"`
+		Href  string `xml:"href,attr"`
+		ID    string `xml:"id,attr"`
+		Type  string `xml:"type,attr"`
+		Title string `xml:"title,attr"`
 	} `xml:"references>reference"`
 	Packages []struct {
 		Name    string `xml:"name,attr"`
@@ -126,6 +130,10 @@ func update(in *form.Document, u *xmlUpdate, base advisory.Affected, change []fu
 			continue
 		}
 		a.URLs = append(a.URLs, r.Href)
+		relate(a, r.Title) // Fedora's refer to bugs, whose titles name the CVEs
+	}
+	if len(a.Related) == 0 && u.Type == "security" {
+		relate(a, u.Description)
 	}
 	var bad int
 	a.Affected, bad = packagesOf(u, base)
@@ -136,6 +144,18 @@ func update(in *form.Document, u *xmlUpdate, base advisory.Affected, change []fu
 		do(a)
 	}
 	return in.Advisory(a)
+}
+
+// cve finds CVE ids in a text.
+var cve = regexp.MustCompile(`\bCVE-\d{4}-\d{4,7}\b`)
+
+// relate adds the CVEs that a text names.
+func relate(a *advisory.Advisory, text string) {
+	for _, id := range cve.FindAllString(text, -1) {
+		if !slices.Contains(a.Related, id) {
+			a.Related = append(a.Related, id)
+		}
+	}
 }
 
 // packagesOf returns one row per package and version, with all its architectures, and how many packages have no name or no version.
