@@ -197,7 +197,7 @@ func (w *xzWalk) index() error {
 	if err != nil {
 		return err
 	}
-	if n > uint64(w.at) { // a block has more than one byte
+	if w.at < 0 || n > uint64(w.at) { // a block has more than one byte
 		return xzError("index")
 	}
 	for range 2 * n {

@@ -214,50 +214,53 @@ const (
 	noteDescription               = 2
 )
 
+// jsonDocument is what is read of the JSON form.
+type jsonDocument struct {
+	Tracking struct {
+		Current string `json:"CurrentReleaseDate"`
+	} `json:"DocumentTracking"`
+	Tree struct {
+		Products []struct {
+			ID   string `json:"ProductID"`
+			Name string `json:"Value"`
+		} `json:"FullProductName"`
+	} `json:"ProductTree"`
+	Flaws []struct {
+		CVE   string `json:"CVE"`
+		Title text   `json:"Title"`
+		Notes []struct {
+			Type int    `json:"Type"`
+			Text string `json:"Value"`
+		} `json:"Notes"`
+		CWEs     json.RawMessage `json:"CWE"`
+		Statuses []struct {
+			Type     int      `json:"Type"`
+			Products []string `json:"ProductID"`
+		} `json:"ProductStatuses"`
+		Threats []struct {
+			Type int  `json:"Type"`
+			Text text `json:"Description"`
+		} `json:"Threats"`
+		Scores []struct {
+			Vector string `json:"Vector"`
+		} `json:"CVSSScoreSets"`
+		Remedies []struct {
+			Type       int      `json:"Type"`
+			Text       text     `json:"Description"`
+			URL        string   `json:"URL"`
+			Supersedes string   `json:"Supercedence"`
+			Products   []string `json:"ProductID"`
+			Fixed      string   `json:"FixedBuild"`
+			Sub        string   `json:"SubType"`
+		} `json:"Remediations"`
+		Revisions []struct {
+			Date string `json:"Date"`
+		} `json:"RevisionHistory"`
+	} `json:"Vulnerability"`
+}
+
 func parseCVRFJSON(b []byte) (*document, error) {
-	var x struct {
-		Tracking struct {
-			Current string `json:"CurrentReleaseDate"`
-		} `json:"DocumentTracking"`
-		Tree struct {
-			Products []struct {
-				ID   string `json:"ProductID"`
-				Name string `json:"Value"`
-			} `json:"FullProductName"`
-		} `json:"ProductTree"`
-		Flaws []struct {
-			CVE   string `json:"CVE"`
-			Title text   `json:"Title"`
-			Notes []struct {
-				Type int    `json:"Type"`
-				Text string `json:"Value"`
-			} `json:"Notes"`
-			CWEs     json.RawMessage `json:"CWE"`
-			Statuses []struct {
-				Type     int      `json:"Type"`
-				Products []string `json:"ProductID"`
-			} `json:"ProductStatuses"`
-			Threats []struct {
-				Type int  `json:"Type"`
-				Text text `json:"Description"`
-			} `json:"Threats"`
-			Scores []struct {
-				Vector string `json:"Vector"`
-			} `json:"CVSSScoreSets"`
-			Remedies []struct {
-				Type       int      `json:"Type"`
-				Text       text     `json:"Description"`
-				URL        string   `json:"URL"`
-				Supersedes string   `json:"Supercedence"`
-				Products   []string `json:"ProductID"`
-				Fixed      string   `json:"FixedBuild"`
-				Sub        string   `json:"SubType"`
-			} `json:"Remediations"`
-			Revisions []struct {
-				Date string `json:"Date"`
-			} `json:"RevisionHistory"`
-		} `json:"Vulnerability"`
-	}
+	var x jsonDocument
 	if err := json.Unmarshal(b, &x); err != nil {
 		return nil, err
 	}

@@ -152,7 +152,7 @@ func (r *rows) add(row advisory.Affected) {
 	}
 	for _, s := range row.Supersedes {
 		if !slices.Contains(r.list[i].Supersedes, s) {
-			r.list[i].Supersedes = append(slices.Clip(r.list[i].Supersedes), s)
+			r.list[i].Supersedes = append(slices.Clip(r.list[i].Supersedes), s) // the list may be shared
 		}
 	}
 	slices.Sort(r.list[i].Supersedes)
