@@ -37,6 +37,9 @@ func Findings(res *Result, ref asset.Ref, db Details, now time.Time) ([]finding.
 				id = h.KB
 			}
 			k := groupKey{h.Package.Ecosystem, sourceOf(h.Package), id}
+			if h.KB != "" {
+				k.source = "" // it mends the system and its parts at once
+			}
 			g := groups[k]
 			if g == nil {
 				g = &group{}

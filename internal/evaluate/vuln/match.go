@@ -288,10 +288,6 @@ type candidate struct{ name, version string }
 // candidates returns the names by which the package's advisories may speak of it.
 func (m *matcher) candidates(p *inventory.Package, r rule) (out [2]candidate, n int) {
 	own := candidate{advisory.CanonicalName(string(p.Ecosystem), p.Name), p.Version}
-	if p.Ecosystem == inventory.Bottlerocket { // its errata give the image's version
-		own.version = m.inv.OS.VersionID
-		return [2]candidate{own, {distro.BottlerocketName(p.Name), own.version}}, 2
-	}
 	if !r.system || m.distro.Naming == distro.Binary || p.SourceName == "" {
 		return [2]candidate{own}, 1
 	}

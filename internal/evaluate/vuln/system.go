@@ -59,19 +59,18 @@ type update struct {
 	fix windows.Fix
 }
 
-// windows judges the system and its .NET Frameworks: an advisory is true of a product if none of the updates that it offers is there.
+// windows judges the system and its parts: an advisory is true of one if none of the updates that it offers is there.
 func (m *matcher) windows() {
 	product := m.releases[0]
-	names, packages := windows.Frameworks(m.inv, product)
-	names = append([]string{product}, names...)
-	packages = append([]*inventory.Package{{Ecosystem: inventory.Windows, Name: product, Version: m.inv.OS.Build, Arch: m.inv.OS.Arch, Vendor: "Microsoft"}}, packages...)
 	if !m.feeds(inventory.Windows, []string{advisory.JoinEcosystem(string(inventory.Windows), product)}) {
 		return
 	}
-	updates := make([][]update, len(names))
+	system := &inventory.Package{Ecosystem: inventory.Windows, Name: product, Version: m.inv.OS.Build, Arch: m.inv.OS.Arch, Vendor: "Microsoft"}
+	parts := append([]windows.Component{{Name: product, Package: system}}, windows.Components(m.inv)...)
+	updates := make([][]update, len(parts))
 	var fixes []windows.Fix
-	for i, name := range names {
-		at := advisory.Coordinate{Ecosystem: string(inventory.Windows), Release: name, Package: name}
+	for i, c := range parts {
+		at := advisory.Coordinate{Ecosystem: string(inventory.Windows), Release: product, Package: c.Name}
 		err := m.db.Affected(at, func(row *advisory.Row) {
 			f := windows.FixOf(row)
 			fixes = append(fixes, f)
@@ -80,7 +79,7 @@ func (m *matcher) windows() {
 			updates[i] = append(updates[i], update{kept, f})
 		})
 		if err != nil {
-			m.failed(packages[i], packages[i].Version, err)
+			m.failed(system, system.Version, err)
 		}
 	}
 	host := windows.NewHost(m.inv, fixes)
@@ -89,13 +88,17 @@ func (m *matcher) windows() {
 		return
 	}
 	m.systemJudged = true
-	for i := range names {
-		m.windowsProduct(packages[i], names[i], updates[i], host, i == 0)
+	for i, c := range parts {
+		p := c.Package
+		if p == nil {
+			p = &inventory.Package{Ecosystem: inventory.Windows, Name: c.Name, Version: m.inv.OS.Build, Arch: m.inv.OS.Arch, Vendor: "Microsoft"}
+		}
+		m.windowsProduct(p, c.Name, updates[i], host)
 	}
 }
 
 // windowsProduct judges one product. Rows of one document are the updates that it offers: one of them is enough.
-func (m *matcher) windowsProduct(p *inventory.Package, name string, l []update, host *windows.Host, system bool) {
+func (m *matcher) windowsProduct(p *inventory.Package, name string, l []update, host *windows.Host) {
 	m.first = len(m.res.Matches)
 	slices.SortStableFunc(l, func(a, b update) int { return cmp.Compare(a.row.Doc, b.row.Doc) })
 	for len(l) > 0 {
@@ -103,7 +106,7 @@ func (m *matcher) windowsProduct(p *inventory.Package, name string, l []update, 
 		for n < len(l) && l[n].row.Doc == l[0].row.Doc {
 			n++
 		}
-		m.windowsAdvisory(p, name, l[:n], host, system)
+		m.windowsAdvisory(p, name, l[:n], host)
 		l = l[n:]
 	}
 	found := m.res.Matches[m.first:]
@@ -116,7 +119,7 @@ func (m *matcher) windowsProduct(p *inventory.Package, name string, l []update, 
 	slices.SortStableFunc(found, func(a, b Hit) int { return strings.Compare(a.Advisory.ID, b.Advisory.ID) })
 }
 
-func (m *matcher) windowsAdvisory(p *inventory.Package, name string, l []update, host *windows.Host, system bool) {
+func (m *matcher) windowsAdvisory(p *inventory.Package, name string, l []update, host *windows.Host) {
 	var best *update
 	why := ""
 	var others []string
@@ -125,7 +128,7 @@ func (m *matcher) windowsAdvisory(p *inventory.Package, name string, l []update,
 		if !archFits(u.row.Arches, p.Arch) || u.row.State == advisory.StateNotAffected {
 			continue
 		}
-		has, text, ok := host.Has(u.fix, system)
+		has, text, ok := host.Has(u.fix)
 		switch {
 		case has:
 			return
@@ -156,7 +159,7 @@ func (m *matcher) windowsAdvisory(p *inventory.Package, name string, l []update,
 	}
 	m.used[a.Source] = true
 	h := Hit{
-		Package: p, Doc: best.row.Doc, Advisory: a, Ecosystem: advisory.JoinEcosystem(string(p.Ecosystem), name), Name: name, Version: p.Version,
+		Package: p, Doc: best.row.Doc, Advisory: a, Ecosystem: advisory.JoinEcosystem(string(p.Ecosystem), m.releases[0]), Name: name, Version: p.Version,
 		CVEs: cves, State: best.row.State, Fixed: cmp.Or(best.fix.Build, best.fix.KB), Comparison: why, Range: rangeOf(best.fix), Severity: best.row.Severity,
 		KB: best.fix.KB, Dismissed: m.dismiss(p, &best.row, a, cves),
 	}

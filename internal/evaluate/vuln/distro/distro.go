@@ -193,12 +193,3 @@ func macLine(os inventory.OS) []string {
 	}
 	return []string{p[0] + "." + p[1]}
 }
-
-// BottlerocketName is a package's other name: errata have written it with and without the system's name before it.
-func BottlerocketName(name string) string {
-	const prefix = "bottlerocket-"
-	if rest, ok := strings.CutPrefix(name, prefix); ok {
-		return rest
-	}
-	return prefix + name
-}

@@ -7,7 +7,7 @@ import (
 
 // numbers is a version of nothing but numbers between dots, with at most one letter of a small update behind: a build of Windows
 // ("10.0.17763.5329": major, minor, build, revision), a ProductVersion of macOS ("14.4.1", "13.4.1 (c)" for a Rapid Security Response,
-// support.apple.com/102657), an image's version of Bottlerocket ("1.19.2"). A number that is missing is 0.
+// support.apple.com/102657). A number that is missing is 0.
 type numbers struct {
 	list   string
 	letter string
@@ -27,7 +27,6 @@ func parseNumbers(split func(string) (numbers, bool)) func(string) (Version, err
 
 func parseBuild(s string) (Version, error)   { return parseNumbers(splitBuild)(s) }
 func parseProduct(s string) (Version, error) { return parseNumbers(splitProduct)(s) }
-func parseImage(s string) (Version, error)   { return parseNumbers(splitImage)(s) }
 
 func splitBuild(s string) (numbers, bool) {
 	return numbers{list: s}, onlyNumbers(s)
@@ -40,18 +39,6 @@ func splitProduct(s string) (numbers, bool) {
 		v.list, v.letter = list, letter[:1]
 	}
 	return v, onlyNumbers(v.list)
-}
-
-// splitImage leaves out the image's build, which has no order: "1.19.2-29cc92cc".
-func splitImage(s string) (numbers, bool) {
-	list, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(s), "v"), "-")
-	if i := strings.IndexByte(list, ':'); i >= 0 {
-		if list[:i] != "0" {
-			return numbers{}, false
-		}
-		list = list[i+1:]
-	}
-	return numbers{list: list}, onlyNumbers(list)
 }
 
 // onlyNumbers reports whether s is numbers between dots.

@@ -50,7 +50,7 @@ func (s Scheme) Compare(a, b string) (int, error) {
 func Of(ecosystem string) (Scheme, bool) {
 	switch ecosystem {
 	case "AlmaLinux", "Rocky Linux", "Red Hat", "SUSE", "openSUSE", "openEuler", "Mageia", "Amazon Linux", "Oracle Linux", "Fedora",
-		"CentOS", "Azure Linux":
+		"CentOS", "Azure Linux", "Bottlerocket":
 		return Scheme{"rpm", parseRPM}, true
 	case "Debian", "Ubuntu":
 		return Scheme{"dpkg", parseDpkg}, true
@@ -62,8 +62,6 @@ func Of(ecosystem string) (Scheme, bool) {
 		return Scheme{"OS build", parseBuild}, true
 	case "macOS":
 		return Scheme{"ProductVersion", parseProduct}, true
-	case "Bottlerocket":
-		return Scheme{"image version", parseImage}, true
 	case "PyPI":
 		return Scheme{"PEP 440", library("PyPI", hasDigit)}, true
 	case "Maven":

@@ -9,30 +9,31 @@ import (
 	"hinomi/internal/inventory"
 )
 
-// builds names the releases of Windows by the third number of the version, as the Security Update Guide names its products ("Windows Server
-// release information", "Windows 10 release information", "Windows 11 release information", Microsoft Learn).
+// builds names the releases of Windows by the third number of the version, as the Security Update Guide names its products, without the
+// architecture and the kind of installation ("Windows Server release information", "Windows 10 release information", "Windows 11 release
+// information", Microsoft Learn).
 var builds = [...]struct{ build, server, client string }{
-	{"6003", "Windows Server 2008 for x64-based Systems Service Pack 2", ""},
-	{"7601", "Windows Server 2008 R2 for x64-based Systems Service Pack 1", "Windows 7 for %s Service Pack 1"},
+	{"6003", "Windows Server 2008 Service Pack 2", ""},
+	{"7601", "Windows Server 2008 R2 Service Pack 1", "Windows 7 Service Pack 1"},
 	{"9200", "Windows Server 2012", ""},
-	{"9600", "Windows Server 2012 R2", "Windows 8.1 for %s"},
-	{"10240", "", "Windows 10 for %s"},
-	{"14393", "Windows Server 2016", "Windows 10 Version 1607 for %s"},
-	{"17763", "Windows Server 2019", "Windows 10 Version 1809 for %s"},
-	{"18362", "Windows Server, version 1903 (Server Core installation)", "Windows 10 Version 1903 for %s"},
-	{"18363", "Windows Server, version 1909 (Server Core installation)", "Windows 10 Version 1909 for %s"},
-	{"19041", "Windows Server, version 2004 (Server Core installation)", "Windows 10 Version 2004 for %s"},
-	{"19042", "Windows Server, version 20H2 (Server Core Installation)", "Windows 10 Version 20H2 for %s"},
-	{"19043", "", "Windows 10 Version 21H1 for %s"},
-	{"19044", "", "Windows 10 Version 21H2 for %s"},
-	{"19045", "", "Windows 10 Version 22H2 for %s"},
+	{"9600", "Windows Server 2012 R2", "Windows 8.1"},
+	{"10240", "", "Windows 10"},
+	{"14393", "Windows Server 2016", "Windows 10 Version 1607"},
+	{"17763", "Windows Server 2019", "Windows 10 Version 1809"},
+	{"18362", "Windows Server, version 1903", "Windows 10 Version 1903"},
+	{"18363", "Windows Server, version 1909", "Windows 10 Version 1909"},
+	{"19041", "Windows Server, version 2004", "Windows 10 Version 2004"},
+	{"19042", "Windows Server, version 20H2", "Windows 10 Version 20H2"},
+	{"19043", "", "Windows 10 Version 21H1"},
+	{"19044", "", "Windows 10 Version 21H2"},
+	{"19045", "", "Windows 10 Version 22H2"},
 	{"20348", "Windows Server 2022", ""},
-	{"22000", "", "Windows 11 version 21H2 for %s"},
-	{"22621", "", "Windows 11 Version 22H2 for %s"},
-	{"22631", "", "Windows 11 Version 23H2 for %s"},
-	{"25398", "Windows Server 2022, 23H2 Edition (Server Core installation)", ""},
-	{"26100", "Windows Server 2025", "Windows 11 Version 24H2 for %s"},
-	{"26200", "", "Windows 11 Version 25H2 for %s"},
+	{"22000", "", "Windows 11 Version 21H2"},
+	{"22621", "", "Windows 11 Version 22H2"},
+	{"22631", "", "Windows 11 Version 23H2"},
+	{"25398", "Windows Server 2022, 23H2 Edition", ""},
+	{"26100", "Windows Server 2025", "Windows 11 Version 24H2"},
+	{"26200", "", "Windows 11 Version 25H2"},
 }
 
 // Product returns Microsoft's name of the system, "" if its build is not known.
@@ -48,7 +49,7 @@ func Product(os inventory.OS) string {
 		if isServer(os) {
 			return b.server
 		}
-		return strings.Replace(b.client, "%s", systems(os.Arch), 1)
+		return b.client
 	}
 	return ""
 }
@@ -58,41 +59,38 @@ func isServer(os inventory.OS) bool {
 	return strings.Contains(os.PrettyName, "Server") || strings.HasPrefix(os.VersionID, "20") && os.VersionID != "2004" && os.VersionID != "20H2"
 }
 
-// systems is Microsoft's word for a processor.
-func systems(arch string) string {
-	switch strings.ToLower(arch) {
-	case "x86", "i386", "i686":
-		return "32-bit Systems"
-	case "arm64", "aarch64":
-		return "ARM64-based Systems"
-	}
-	return "x64-based Systems"
+// Component is a part of Windows with advisories of its own.
+type Component struct {
+	Name    string             // as the advisories name it, on the system
+	Package *inventory.Package // as which it is installed; nil where it is a part of the system that is not listed
 }
 
-// Frameworks returns the names that the advisories have for the .NET Frameworks of a host, which stand by themselves or together, and the
-// packages that they are installed as, in step.
-func Frameworks(inv *inventory.Inventory, product string) (names []string, packages []*inventory.Package) {
-	if product == "" {
-		return nil, nil
-	}
+// Components returns the parts of a host's Windows: the .NET Frameworks, which are named by themselves or together, and Internet Explorer 11,
+// which every system from Windows 8.1 to Server 2022 has under its surface.
+func Components(inv *inventory.Inventory) []Component {
+	var out []Component
 	var versions []string
-	var of []*inventory.Package
 	for i := range inv.Packages {
 		p := &inv.Packages[i]
 		if p.Ecosystem != inventory.Windows || p.Name != ".NET Framework" {
 			continue
 		}
 		if v := framework(p.Version); v != "" && !slices.Contains(versions, v) {
-			versions, of = append(versions, v), append(of, p)
+			versions = append(versions, v)
+			out = append(out, Component{"Microsoft .NET Framework " + v, p})
 		}
 	}
-	for i, v := range versions {
-		names, packages = append(names, "Microsoft .NET Framework "+v+" on "+product), append(packages, of[i])
-		if v != "3.5" && slices.Contains(versions, "3.5") {
-			names, packages = append(names, "Microsoft .NET Framework 3.5 AND "+v+" on "+product), append(packages, of[i])
+	if slices.Contains(versions, "3.5") {
+		for _, c := range slices.Clone(out) {
+			if v := framework(c.Package.Version); v != "3.5" {
+				out = append(out, Component{"Microsoft .NET Framework 3.5 AND " + v, c.Package})
+			}
 		}
 	}
-	return names, packages
+	if b, ok := parseBuild(inv.OS.Build); ok && b[2] >= 9600 && b[2] <= 20348 {
+		out = append(out, Component{Name: "Internet Explorer 11"})
+	}
+	return out
 }
 
 // framework turns the version that the registry has into the one that people use ("How to determine which .NET Framework versions are

@@ -50,13 +50,14 @@ func FixOf(row *advisory.Row) Fix {
 type Host struct {
 	build     []uint64 // with the revision; nil if it is not known
 	installed map[string]bool
+	builds    map[string]string   // by update: the system's build that has it
 	newer     map[string][]string // by update: those that replace it
 }
 
-// NewHost reads the system's build and the installed updates of an inventory. fixes are all that the advisories offer its products: they tell
-// which update replaces which.
+// NewHost reads the system's build and the installed updates of an inventory. fixes are all that the advisories offer the system and its parts:
+// they tell which update replaces which, and which build a cumulative one brings.
 func NewHost(inv *inventory.Inventory, fixes []Fix) *Host {
-	h := &Host{installed: map[string]bool{}, newer: map[string][]string{}}
+	h := &Host{installed: map[string]bool{}, builds: map[string]string{}, newer: map[string][]string{}}
 	if b, ok := parseBuild(inv.OS.Build); ok && len(b) == 4 {
 		h.build = b
 	}
@@ -68,6 +69,9 @@ func NewHost(inv *inventory.Inventory, fixes []Fix) *Host {
 		}
 	}
 	for _, f := range fixes {
+		if _, ok := h.compare(f.Build); ok && f.KB != "" {
+			h.builds[f.KB] = f.Build
+		}
 		for _, old := range f.Supersedes {
 			if f.KB != "" && f.KB != old && !slices.Contains(h.newer[old], f.KB) {
 				h.newer[old] = append(h.newer[old], f.KB)
@@ -81,16 +85,17 @@ func NewHost(inv *inventory.Inventory, fixes []Fix) *Host {
 // be said to be missing, or there.
 func (h *Host) Known() bool { return h.build != nil || len(h.installed) > 0 }
 
-// Has reports whether a fix is there, and why it is judged so: by the build where both are of one line, because updates of it are cumulative;
-// else by the update itself or one that replaces it, however many steps later. ok is false if neither can be told.
-func (h *Host) Has(f Fix, byBuild bool) (has bool, why string, ok bool) {
-	if byBuild {
-		if c, ok := h.compare(f.Build); ok {
-			if c < 0 {
-				return false, h.text() + " < " + f.Build + " (OS build)", true
-			}
-			return true, h.text() + " >= " + f.Build + " (OS build)", true
+// Has reports whether a fix is there, and why it is judged so: by the build where it is of the system's line, because updates of it are
+// cumulative; else by the update itself or one that replaces it, however many steps later. ok is false if neither can be told.
+func (h *Host) Has(f Fix) (has bool, why string, ok bool) {
+	if _, ok := h.compare(f.Build); !ok {
+		f.Build = h.builds[f.KB] // a part's own version says nothing of the system's
+	}
+	if c, ok := h.compare(f.Build); ok {
+		if c < 0 {
+			return false, h.text() + " < " + f.Build + " (OS build)", true
 		}
+		return true, h.text() + " >= " + f.Build + " (OS build)", true
 	}
 	if f.KB == "" || !h.Known() {
 		return false, "", false
@@ -98,10 +103,19 @@ func (h *Host) Has(f Fix, byBuild bool) (has bool, why string, ok bool) {
 	if h.installed[f.KB] {
 		return true, f.KB + " is installed", true
 	}
-	if kb := h.find(f.KB, func(kb string) bool { return h.installed[kb] }); kb != "" {
+	if kb := h.find(f.KB, h.there); kb != "" {
 		return true, kb + ", which replaces " + f.KB + ", is installed", true
 	}
 	return false, f.KB + " is not installed, nor what replaces it", true
+}
+
+// there reports whether an update is installed, by the list or by the build that it brings.
+func (h *Host) there(kb string) bool {
+	if h.installed[kb] {
+		return true
+	}
+	c, ok := h.compare(h.builds[kb])
+	return ok && c >= 0
 }
 
 // Latest returns the update at the end of the chain that replaces one, "" if nothing does.

@@ -18,9 +18,9 @@ func TestProduct(t *testing.T) {
 		{inventory.OS{VersionID: "2019", Build: "10.0.17763.5329", PrettyName: "Windows Server 2019 Datacenter"}, "Windows Server 2019"},
 		{inventory.OS{VersionID: "2022", Build: "10.0.20348.2227"}, "Windows Server 2022"},
 		{inventory.OS{VersionID: "2025", Build: "10.0.26100.1742", PrettyName: "Windows Server 2025 Datacenter"}, "Windows Server 2025"},
-		{inventory.OS{VersionID: "11", Build: "10.0.26100.1742", PrettyName: "Windows 11 Pro", Arch: "arm64"}, "Windows 11 Version 24H2 for ARM64-based Systems"},
-		{inventory.OS{VersionID: "10", Build: "10.0.17763.5329", PrettyName: "Windows 10 Enterprise LTSC 2019", Arch: "amd64"}, "Windows 10 Version 1809 for x64-based Systems"},
-		{inventory.OS{VersionID: "10", Build: "10.0.19045.3803", PrettyName: "Windows 10 Pro 22H2", Arch: "x86"}, "Windows 10 Version 22H2 for 32-bit Systems"},
+		{inventory.OS{VersionID: "11", Build: "10.0.26100.1742", PrettyName: "Windows 11 Pro", Arch: "arm64"}, "Windows 11 Version 24H2"},
+		{inventory.OS{VersionID: "10", Build: "10.0.17763.5329", PrettyName: "Windows 10 Enterprise LTSC 2019", Arch: "amd64"}, "Windows 10 Version 1809"},
+		{inventory.OS{VersionID: "10", Build: "10.0.19045.3803", PrettyName: "Windows 10 Pro 22H2", Arch: "x86"}, "Windows 10 Version 22H2"},
 		{inventory.OS{VersionID: "2012 R2", Build: "6.3.9600.20000", PrettyName: "Windows Server 2012 R2 Standard"}, "Windows Server 2012 R2"},
 		{inventory.OS{VersionID: "2016", Build: "10.0.14393"}, "Windows Server 2016"},
 		{inventory.OS{VersionID: "", Build: "10.0.99999.1"}, ""},
@@ -32,22 +32,28 @@ func TestProduct(t *testing.T) {
 	}
 }
 
-func TestFrameworks(t *testing.T) {
-	inv := &inventory.Inventory{Packages: []inventory.Package{
+func TestComponents(t *testing.T) {
+	inv := &inventory.Inventory{OS: inventory.OS{Build: "10.0.17763.1"}, Packages: []inventory.Package{
 		{Ecosystem: inventory.Windows, Name: ".NET Framework", Version: "4.8.03761"},
 		{Ecosystem: inventory.Windows, Name: ".NET Framework", Version: "3.5.30729.4926"},
 		{Ecosystem: inventory.NPM, Name: ".NET Framework", Version: "4.7.2"},
 	}}
-	names, packages := windows.Frameworks(inv, "Windows Server 2019")
-	want := []string{
-		"Microsoft .NET Framework 4.8 on Windows Server 2019", "Microsoft .NET Framework 3.5 AND 4.8 on Windows Server 2019",
-		"Microsoft .NET Framework 3.5 on Windows Server 2019",
+	var names []string
+	for _, c := range windows.Components(inv) {
+		names = append(names, c.Name)
 	}
-	if !slices.Equal(names, want) || len(packages) != 3 || packages[2] != &inv.Packages[1] {
-		t.Errorf("got %q", names)
+	want := []string{"Microsoft .NET Framework 4.8", "Microsoft .NET Framework 3.5", "Microsoft .NET Framework 3.5 AND 4.8", "Internet Explorer 11"}
+	if !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
 	}
-	if names, _ := windows.Frameworks(inv, ""); names != nil {
-		t.Errorf("of no product: %q", names)
+	if l := windows.Components(&inventory.Inventory{OS: inventory.OS{Build: "10.0.26100.1"}}); len(l) != 0 {
+		t.Errorf("of Server 2025: %+v", l)
+	}
+	for version, want := range map[string]string{"4.8.09032": "4.8.1", "4.7.03062": "4.7.2", "4.7.02558": "4.7.1", "4.6.01590": "4.6.2", "2.0.50727": ""} {
+		l := windows.Components(&inventory.Inventory{Packages: []inventory.Package{{Ecosystem: inventory.Windows, Name: ".NET Framework", Version: version}}})
+		if want == "" && len(l) != 0 || want != "" && (len(l) != 1 || l[0].Name != "Microsoft .NET Framework "+want) {
+			t.Errorf("%s: got %+v, want %q", version, l, want)
+		}
 	}
 }
 
@@ -75,32 +81,34 @@ func TestHas(t *testing.T) {
 		{KB: "KB5000004", Supersedes: []string{"KB5000003"}},
 		{KB: "KB5000002", Supersedes: []string{"KB5000004"}}, // a circle, as a faulty feed may have
 		{KB: "KB6000001"},
+		{KB: "KB7000001", Supersedes: []string{"KB7000000"}, Build: "10.0.17763.5600"},
 	}
 	fix := func(kb, build string) windows.Fix { return windows.Fix{KB: kb, Build: build} }
 	for _, c := range []struct {
 		name    string
 		inv     *inventory.Inventory
 		f       windows.Fix
-		byBuild bool
 		has, ok bool
 		why     string
 	}{
-		{"build_before", host("10.0.17763.5122"), fix("KB5000001", "10.0.17763.5329"), true, false, true, "10.0.17763.5122 < 10.0.17763.5329 (OS build)"},
-		{"build_at", host("10.0.17763.5329"), fix("KB5000001", "10.0.17763.5329"), true, true, true, "10.0.17763.5329 >= 10.0.17763.5329 (OS build)"},
-		{"build_by_number", host("10.0.17763.999"), fix("KB5000001", "10.0.17763.5329"), true, false, true, "10.0.17763.999 < 10.0.17763.5329 (OS build)"},
-		{"build_goes_before_list", host("10.0.17763.5122", "KB5000001"), fix("KB5000001", "10.0.17763.5329"), true, false, true, "10.0.17763.5122 < 10.0.17763.5329 (OS build)"},
-		{"build_of_another_line", host("10.0.20348.1", "KB5000001"), fix("KB5000001", "10.0.17763.5329"), true, true, true, "KB5000001 is installed"},
-		{"build_is_not_the_systems", host("10.0.17763.5329"), fix("KB5000001", "10.0.17763.1"), false, false, true, "KB5000001 is not installed, nor what replaces it"},
-		{"installed", host("", "KB5000001"), fix("KB5000001", ""), true, true, true, "KB5000001 is installed"},
-		{"replaced", host("", "KB5000002"), fix("KB5000001", ""), true, true, true, "KB5000002, which replaces KB5000001, is installed"},
-		{"replaced_three_times", host("", "KB5000004"), fix("KB5000001", ""), true, true, true, "KB5000004, which replaces KB5000001, is installed"},
-		{"older_is_not_enough", host("", "KB5000001"), fix("KB6000001", ""), true, false, true, "KB6000001 is not installed, nor what replaces it"},
-		{"no_revision", host("10.0.17763", "KB5000001"), fix("KB5000001", "10.0.17763.5329"), true, true, true, "KB5000001 is installed"},
-		{"nothing_known_of_host", host(""), fix("KB5000001", "10.0.17763.5329"), true, false, false, ""},
-		{"nothing_known_of_fix", host("10.0.17763.5329", "KB1"), fix("", ""), true, false, false, ""},
+		{"build_before", host("10.0.17763.5122"), fix("KB5000001", "10.0.17763.5329"), false, true, "10.0.17763.5122 < 10.0.17763.5329 (OS build)"},
+		{"build_at", host("10.0.17763.5329"), fix("KB5000001", "10.0.17763.5329"), true, true, "10.0.17763.5329 >= 10.0.17763.5329 (OS build)"},
+		{"build_by_number", host("10.0.17763.999"), fix("KB5000001", "10.0.17763.5329"), false, true, "10.0.17763.999 < 10.0.17763.5329 (OS build)"},
+		{"build_goes_before_list", host("10.0.17763.5122", "KB5000001"), fix("KB5000001", "10.0.17763.5329"), false, true, "10.0.17763.5122 < 10.0.17763.5329 (OS build)"},
+		{"build_of_another_line", host("10.0.20348.1", "KB5000001"), fix("KB5000001", "10.0.17763.5329"), true, true, "KB5000001 is installed"},
+		{"build_of_a_part", host("10.0.17763.5329"), fix("KB5000001", "4.8.4690.2"), false, true, "KB5000001 is not installed, nor what replaces it"},
+		{"build_by_update", host("10.0.17763.6000"), fix("KB7000001", ""), true, true, "10.0.17763.6000 >= 10.0.17763.5600 (OS build)"},
+		{"build_of_what_replaces_it", host("10.0.17763.6000"), fix("KB7000000", ""), true, true, "KB7000001, which replaces KB7000000, is installed"},
+		{"installed", host("", "KB5000001"), fix("KB5000001", ""), true, true, "KB5000001 is installed"},
+		{"replaced", host("", "KB5000002"), fix("KB5000001", ""), true, true, "KB5000002, which replaces KB5000001, is installed"},
+		{"replaced_three_times", host("", "KB5000004"), fix("KB5000001", ""), true, true, "KB5000004, which replaces KB5000001, is installed"},
+		{"older_is_not_enough", host("", "KB5000001"), fix("KB6000001", ""), false, true, "KB6000001 is not installed, nor what replaces it"},
+		{"no_revision", host("10.0.17763", "KB5000001"), fix("KB5000001", "10.0.17763.5329"), true, true, "KB5000001 is installed"},
+		{"nothing_known_of_host", host(""), fix("KB5000001", "10.0.17763.5329"), false, false, ""},
+		{"nothing_known_of_fix", host("10.0.17763.5329", "KB1"), fix("", ""), false, false, ""},
 	} {
 		h := windows.NewHost(c.inv, chain)
-		has, why, ok := h.Has(c.f, c.byBuild)
+		has, why, ok := h.Has(c.f)
 		if has != c.has || ok != c.ok || why != c.why {
 			t.Errorf("%s: got %v %q %v, want %v %q %v", c.name, has, why, ok, c.has, c.why, c.ok)
 		}
@@ -140,7 +148,7 @@ func FuzzHas(f *testing.F) {
 		fix := windows.FixOf(row)
 		back := windows.Fix{KB: windows.KB(old), Supersedes: []string{windows.KB(kb)}}
 		h := windows.NewHost(host(build, installed), []windows.Fix{fix, back})
-		has, why, ok := h.Has(fix, true)
+		has, why, ok := h.Has(fix)
 		if has && !ok || ok && why == "" {
 			t.Errorf("%v %q %v", has, why, ok)
 		}
