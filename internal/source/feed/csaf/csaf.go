@@ -38,6 +38,8 @@ type Publisher struct {
 	// versioned says that the statement is about one version of the component. ok is false for what is no package of a distribution: an
 	// image, a jar, a product as a whole. An error says that the names were not understood.
 	Subject func(component, module, platform *Product, versioned bool) (s Subject, ok bool, err error)
+	// Tidy leaves out rows that say nothing more than others do; nil keeps all.
+	Tidy func([]advisory.Affected) []advisory.Affected
 }
 
 // document is what we read of a document. Dates are text: they are read leniently.
@@ -181,6 +183,9 @@ func Parse(b []byte, source string, p Publisher) ([]*advisory.Advisory, error) {
 		a.Affected = r.read(v)
 		faults = r.faults
 		d.score(a, v, &r)
+		if p.Tidy != nil {
+			a.Affected = p.Tidy(a.Affected)
+		}
 		out = together(out, a)
 	}
 	if len(out) == 0 && len(d.Vulnerabilities) == 0 { // a CVE of which the publisher says nothing but that it knows it

@@ -39,7 +39,9 @@ func Document(in *form.Document, name string, b []byte) error {
 	return csaf.Read(in, name, b, publisher())
 }
 
-func publisher() csaf.Publisher { return csaf.Publisher{Scorer: ecosystem, Subject: subject} }
+func publisher() csaf.Publisher {
+	return csaf.Publisher{Scorer: ecosystem, Subject: subject, Tidy: once}
+}
 
 // subject names a package by the purl of the component, and its release by the CPE of the product, as OSV does. What has no rpm's purl is an
 // image, a jar or a library inside another package, which no rpm database lists.
