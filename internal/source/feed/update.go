@@ -184,32 +184,17 @@ func (d *downloader) fetch(ctx context.Context, r Remote, old Entry) (Entry, Upd
 		u.Status, old.Checked = "unchanged", d.o.Now.UTC()
 		return old, u
 	}
-	address := r.URL
-	sum := ""
+	address, sum, err := d.resolve(ctx, r)
 	switch {
-	case d.o.Base != "":
-		address = d.at(r.File)
-	case r.Latest:
-		var err error
-		if address, err = d.latest(ctx, r.URL); err != nil {
-			u.Err = fmt.Errorf("download %s: %w", r.File, err)
-			return old, u
-		}
-	case r.MirrorList || r.Repository:
-		var err error
-		address, sum, err = d.updateinfoOf(ctx, r)
-		if r.Optional && errors.Is(err, errNoErrata) {
-			u.Status = absent
-			return old, u
-		}
-		if err != nil {
-			u.Err = fmt.Errorf("download %s: %w", r.File, err)
-			return old, u
-		}
-		if strings.EqualFold(sum, old.SHA256) && sameSize(name, old.Bytes) {
-			u.Status, old.Checked = "unchanged", d.o.Now.UTC()
-			return old, u
-		}
+	case r.Optional && errors.Is(err, errNoErrata):
+		u.Status = absent
+		return old, u
+	case err != nil:
+		u.Err = fmt.Errorf("download %s: %w", r.File, err)
+		return old, u
+	case sum != "" && strings.EqualFold(sum, old.SHA256) && sameSize(name, old.Bytes):
+		u.Status, old.Checked = "unchanged", d.o.Now.UTC()
+		return old, u
 	}
 	if old.URL != address {
 		old.ETag, old.Modified = "", "" // validators belong to an address
@@ -237,6 +222,20 @@ func (d *downloader) fetch(ctx context.Context, r Remote, old Entry) (Entry, Upd
 	}
 	u.Status = "updated"
 	return e, u
+}
+
+// resolve returns where a file lies now, and its SHA-256 if the publisher gives one beforehand.
+func (d *downloader) resolve(ctx context.Context, r Remote) (address, sum string, err error) {
+	switch {
+	case d.o.Base != "":
+		return d.at(r.File), "", nil
+	case r.Latest:
+		address, err = d.latest(ctx, r.URL)
+		return address, "", err
+	case r.MirrorList || r.Repository:
+		return d.updateinfoOf(ctx, r)
+	}
+	return r.URL, "", nil
 }
 
 // sameSize reports whether a file is there with so many bytes.
