@@ -84,9 +84,7 @@ const noInstances = "No instance matches; hinomi asset count says what there is.
 func unassessed(ctx context.Context, a *app.App, f store.CoverageFilter) (bool, error) {
 	list, err := a.Store().CountCoverage(ctx, operator().Scope, f)
 	for _, k := range list {
-		switch k.Reason {
-		case coverage.Successful, coverage.NotActivated, coverage.ExcludedByTag, coverage.ResourceTerminated:
-		default:
+		if !assessed(k.Reason) {
 			return true, err
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"hinomi/internal/action/export"
 )
 
 // printable makes text from outside safe for a terminal: control characters (with them every escape sequence), bytes that are not UTF-8,
@@ -40,17 +42,5 @@ func unsafeRune(r rune) bool {
 	return unicode.Is(unicode.C, r) || r == '\u2028' || r == '\u2029'
 }
 
-// csvCell keeps a spreadsheet from taking text as a formula (OWASP, "CSV Injection"): a cell that begins with = + - @, their full-width forms,
-// a tab, a carriage return or a line feed, spaces before it or not, is given a leading apostrophe, unless it is a plain number.
-func csvCell(s string) string {
-	r, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " "))
-	if !strings.ContainsRune("=+-@＝＋－＠\t\r\n", r) || plainNumber(s) {
-		return s
-	}
-	return "'" + s
-}
-
-func plainNumber(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	return s != "" && strings.Trim(s, "0123456789.") == "" && strings.Count(s, ".") <= 1
-}
+// csvCell keeps a spreadsheet from taking text as a formula.
+func csvCell(s string) string { return export.Cell(s) }

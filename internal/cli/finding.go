@@ -13,6 +13,7 @@ import (
 	"hinomi/internal/asset"
 	"hinomi/internal/coverage"
 	"hinomi/internal/finding"
+	"hinomi/internal/inventory"
 	"hinomi/internal/store"
 )
 
@@ -21,6 +22,9 @@ type findingFlags struct {
 	text, failOn                                                      string
 	limit                                                             int
 	count                                                             bool
+	want                                                              choice
+	scanned                                                           string               // the instance that was scanned, for a document of it
+	inventory                                                         *inventory.Inventory // its inventory
 }
 
 func (c *command) findingsCommand() *cobra.Command {
@@ -42,7 +46,16 @@ func (c *command) findingsCommand() *cobra.Command {
 	s.StringVar(&f.failOn, "fail-on", "", "exit with 1 if a finding is at least this severe, else with 3 if an instance was not fully assessed")
 	s.IntVar(&f.limit, "limit", 100, "at most so many; 0 is all")
 	s.BoolVar(&f.count, "count", false, "only count them")
-	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error { return c.listFindings(ctx, a, f) })
+	f.want.flags(cmd, false)
+	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
+		if err := f.want.read(); err != nil {
+			return err
+		}
+		if c.exported() && !cmd.Flags().Changed("limit") {
+			f.limit = 0 // what other tools read is whole
+		}
+		return c.listFindings(ctx, a, f)
+	})
 	cmd.AddCommand(c.findingShow(), c.findingSuppress(), c.findingUnsuppress())
 	return cmd
 }
@@ -52,10 +65,33 @@ func (c *command) listFindings(ctx context.Context, a *app.App, f *findingFlags)
 	if err != nil {
 		return err
 	}
+	fetch := func(limit int) ([]finding.Finding, bool, error) {
+		return pages(limit, func(from string, n int) ([]finding.Finding, string, error) {
+			return a.Store().Findings(ctx, operator().Scope, filter, from, n)
+		})
+	}
+	if f.want.narrows() {
+		return c.listNarrowed(ctx, a, f, fetch)
+	}
 	counts, err := a.Store().CountFindings(ctx, operator().Scope, filter)
 	if err != nil {
 		return err
 	}
+	if err := c.failOnCounts(ctx, a, f, counts); err != nil {
+		return err
+	}
+	if f.count {
+		return c.show(severityTable(counts))
+	}
+	list, more, err := fetch(f.limit)
+	if err != nil {
+		return err
+	}
+	return c.showFindings(ctx, a, f, list, more, nil)
+}
+
+// failOnCounts sets the exit code by counted findings.
+func (c *command) failOnCounts(ctx context.Context, a *app.App, f *findingFlags, counts []store.FindingCount) error {
 	if err := c.failOn(f.failOn, func(limit finding.Severity) bool {
 		for _, k := range counts {
 			if k.Status == finding.Active && k.Severity.Rank() >= limit.Rank() {
@@ -66,27 +102,7 @@ func (c *command) listFindings(ctx context.Context, a *app.App, f *findingFlags)
 	}); err != nil {
 		return err
 	}
-	if err := c.gate(ctx, a, f); err != nil {
-		return err
-	}
-	if f.count {
-		return c.show(severityTable(counts))
-	}
-	list, more, err := pages(f.limit, func(from string, n int) ([]finding.Finding, string, error) {
-		return a.Store().Findings(ctx, operator().Scope, filter, from, n)
-	})
-	if err != nil {
-		return err
-	}
-	names, err := instanceNames(ctx, a)
-	if err != nil {
-		return err
-	}
-	v := findingView("", list, names)
-	if more {
-		v.notes = append(v.notes, fmt.Sprintf("… the first %d; --limit 0 shows all, hinomi findings --count counts them", f.limit))
-	}
-	return c.show(v)
+	return c.gate(ctx, a, f)
 }
 
 // failOn sets the exit code if a finding is at least as severe as the word says.

@@ -21,6 +21,7 @@ import (
 // matchFlags are what hinomi match can be told.
 type matchFlags struct {
 	feeds, distro, advisories, failOn string
+	want                              choice
 }
 
 func (c *command) matchCommand() *cobra.Command {
@@ -43,6 +44,8 @@ Exit codes: 0 done, 1 findings at or above --fail-on, 2 an error, 3 not everythi
 	s.StringVar(&f.distro, "distro", "", "the system of a list that does not name its own: debian:12, rockylinux:9, amazonlinux:2023, ubuntu-pro:22.04 …")
 	s.StringVar(&f.advisories, "advisories", "", "advisory database to use instead of the installation's")
 	s.StringVar(&f.failOn, "fail-on", "", "exit with 1 if a finding is at least this severe (untriaged: any finding)")
+	f.want.flags(cmd, true)
+	f.want.vexFlag(cmd)
 	cmd.MarkFlagsMutuallyExclusive("feeds", "advisories")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.match(cmd.Context(), args[0], f) }
 	return cmd
@@ -51,6 +54,9 @@ Exit codes: 0 done, 1 findings at or above --fail-on, 2 an error, 3 not everythi
 // match reads a list of packages and shows what it matches.
 func (c *command) match(ctx context.Context, name string, f *matchFlags) error {
 	if err := c.failOnWord(f.failOn); err != nil {
+		return err
+	}
+	if err := f.want.read(); err != nil {
 		return err
 	}
 	inv, err := c.readList(name, f.distro)
@@ -71,11 +77,11 @@ func (c *command) match(ctx context.Context, name string, f *matchFlags) error {
 	if c.output == "tsv" {
 		return c.matchRows(inv)
 	}
-	scanned := &app.Scanned{Target: name, Kind: "sbom", Inventory: inv}
+	scanned := &app.Scanned{Target: name, Kind: "sbom", Inventory: inv, Statements: f.want.statements}
 	if err := app.MatchTarget(c.cfg, scanned); err != nil {
 		return withoutAdvisories(err)
 	}
-	return c.showScan(scanned, f.failOn)
+	return c.showScan(scanned, f.failOn, &f.want)
 }
 
 // withoutAdvisories says what to do where there are none.

@@ -29,12 +29,7 @@ const tableFormat = "table"
 // checkFormat refuses a value of --output that the command does not know, before anything is done.
 func (c *command) checkFormat(cmd *cobra.Command) error {
 	known := []string{tableFormat, "json", "yaml", "csv"}
-	if cmd.CommandPath() == "hinomi scan" {
-		known = append(known, "cyclonedx")
-	}
-	if cmd.CommandPath() == "hinomi match" {
-		known = append(known, "tsv")
-	}
+	known = append(known, formatsOf(cmd)...)
 	if !slices.Contains(known, c.output) {
 		return usageError("--output %q is none of %s", c.output, strings.Join(known, ", "))
 	}

@@ -18,6 +18,7 @@ import (
 
 func (c *command) scanCommand() *cobra.Command {
 	var failOn, region, file string
+	var want choice
 	var tags []string
 	var wait, secrets bool
 	cmd := &cobra.Command{
@@ -41,6 +42,8 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 	cmd.Flags().StringVar(&file, "advisories", "", "advisory database to use instead of the installation's")
 	cmd.Flags().BoolVar(&wait, "wait", true, "of an instance: scan now, in this process; --wait=false leaves it to a server or worker")
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "also look for private keys and tokens that lie about; only place and fingerprint are shown")
+	want.flags(cmd, true)
+	want.vexFlag(cmd)
 	cmd.Flags().StringSliceVar(&tags, "tag", nil, "scan the activated instances that carry one of these tags of ours")
 	cmd.AddCommand(c.scanList(), c.scanModeCommand(), c.scanSettingsCommand(), c.scanPlanCommand(), c.scanDisableCommand(), c.scanBaselinesCommand())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -50,23 +53,26 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 		if file != "" {
 			c.cfg.Advisories = file
 		}
+		if err := want.read(); err != nil {
+			return err
+		}
 		if len(tags) > 0 {
 			return c.with(func(ctx context.Context, a *app.App, _ []string) error {
-				return c.scanTagged(ctx, a, tags, wait, failOn)
+				return c.scanTagged(ctx, a, tags, wait, failOn, &want)
 			})(cmd, args)
 		}
 		if strings.HasPrefix(args[0], "i-") {
 			return c.with(func(ctx context.Context, a *app.App, args []string) error {
-				return c.scanInstance(ctx, a, args[0], wait, failOn)
+				return c.scanInstance(ctx, a, args[0], wait, failOn, &want)
 			})(cmd, args)
 		}
-		return c.scanTarget(cmd.Context(), args[0], app.TargetOptions{Region: region, Kernel: runningKernel(), Secrets: secrets}, failOn)
+		return c.scanTarget(cmd.Context(), args[0], app.TargetOptions{Region: region, Kernel: runningKernel(), Secrets: secrets}, failOn, &want)
 	}
 	return cmd
 }
 
 // scanTarget scans without an installation.
-func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOptions, failOn string) error {
+func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOptions, failOn string, want *choice) error {
 	if _, ok := finding.ParseSeverity(failOn); !ok {
 		return c.failOn(failOn, nil) // refused before the disk is read
 	}
@@ -87,23 +93,26 @@ func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOpt
 	if c.output == "cyclonedx" {
 		return export.CycloneDX(c.out, s.Inventory, app.Version)
 	}
+	s.Statements = want.statements
 	if err := app.MatchTarget(cfg, s); err != nil {
 		if errors.Is(err, app.ErrNoAdvisories) {
 			return hinted(err, "hinomi feed update fetches them; hinomi feed import DIR takes them from a folder")
 		}
 		return err
 	}
-	return c.showScan(s, failOn)
+	return c.showScan(s, failOn, want)
 }
 
 // showScan shows a scan's result; its exit code says findings before "not fully assessed".
-func (c *command) showScan(s *app.Scanned, failOn string) error {
+func (c *command) showScan(s *app.Scanned, failOn string, want *choice) error {
+	found, notes := want.apply(s.Matched.Findings, c.cfg.Now())
+	notes = append(notes, s.Inventory.Notes...)
 	missing := s.Matched.NotAssessed
 	if len(missing) > 0 {
 		c.exit = exitNotAssessed
 	}
 	if err := c.failOn(failOn, func(limit finding.Severity) bool {
-		for _, f := range s.Matched.Findings {
+		for _, f := range found {
 			if f.Severity.Rank() >= limit.Rank() {
 				return true
 			}
@@ -112,14 +121,17 @@ func (c *command) showScan(s *app.Scanned, failOn string) error {
 	}); err != nil {
 		return err
 	}
+	if c.exported() {
+		return c.exportScan(s, found)
+	}
 	v := view{header: []string{"SEVERITY", "VULNERABILITY", "PACKAGE", "INSTALLED", "FIXED IN", "WHERE"}, spare: []string{"WHERE"}, empty: "Nothing found in what could be assessed."}
-	for _, f := range s.Matched.Findings {
+	for _, f := range found {
 		v.rows = append(v.rows, scanRow(f))
 	}
 	if c.output != tableFormat {
 		v.data = map[string]any{
 			"target": s.Target, "kind": s.Kind, "os": s.Inventory.OS, "packages": len(s.Inventory.Packages), "cost": s.Cost,
-			"findings": s.Matched.Findings, "notAssessed": missing, "notes": s.Inventory.Notes, "feeds": s.Matched.Feeds,
+			"findings": found, "notAssessed": missing, "notes": notes, "feeds": s.Matched.Feeds,
 		}
 		return c.show(v)
 	}
@@ -128,7 +140,7 @@ func (c *command) showScan(s *app.Scanned, failOn string) error {
 		system = "unknown operating system"
 	}
 	fmt.Fprintf(c.out, "%s  %s, %d packages\n\n", c.bold(printable(s.Target)), printable(system), len(s.Inventory.Packages))
-	v.notes = append(v.notes, notesOf(missing, s.Inventory.Notes)...)
+	v.notes = append(v.notes, notesOf(missing, notes)...)
 	return c.show(v)
 }
 
@@ -183,7 +195,10 @@ func runningKernel() string {
 }
 
 // scanInstance scans an instance that a connector has read.
-func (c *command) scanInstance(ctx context.Context, a *app.App, id string, wait bool, failOn string) error {
+func (c *command) scanInstance(ctx context.Context, a *app.App, id string, wait bool, failOn string, want *choice) error {
+	if err := c.exportWaits(wait, want); err != nil {
+		return err
+	}
 	v, err := c.find(ctx, a, id)
 	if err != nil {
 		return err
@@ -199,15 +214,19 @@ func (c *command) scanInstance(ctx context.Context, a *app.App, id string, wait 
 	if s.Reason != "" {
 		c.exit = exitError
 	}
-	if c.output == "cyclonedx" && wait && s.Reason == "" {
+	flags := scannedFlags([]string{id}, failOn, want)
+	if c.exported() && s.Reason == "" {
 		_, inv, err := a.Store().AssetInventory(ctx, operator().Scope, asset.RefOf(v.Asset))
 		if err != nil {
 			return err
 		}
-		return export.CycloneDX(c.out, inv, app.Version)
+		if c.output == "cyclonedx" {
+			return export.CycloneDX(c.out, inv, app.Version)
+		}
+		flags.scanned, flags.inventory, flags.limit = id, inv, 0
 	}
-	if err := c.show(scanView([]scanLine{{s, v.Base().Name()}})); err != nil || !wait || s.Reason != "" {
+	if err := c.showScans([]scanLine{{s, v.Base().Name()}}); err != nil || !wait || s.Reason != "" {
 		return err
 	}
-	return c.listFindings(ctx, a, &findingFlags{assets: []string{id}, statuses: []string{"active"}, types: []string{"package", "eol", "secret"}, failOn: failOn, limit: 100})
+	return c.listFindings(ctx, a, flags)
 }

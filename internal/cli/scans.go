@@ -42,7 +42,10 @@ func size(n int64) string {
 }
 
 // scanTagged scans every activated instance that carries one of the tags, one after the other, or queues them.
-func (c *command) scanTagged(ctx context.Context, a *app.App, tags []string, wait bool, failOn string) error {
+func (c *command) scanTagged(ctx context.Context, a *app.App, tags []string, wait bool, failOn string, want *choice) error {
+	if err := c.exportWaits(wait, want); err != nil {
+		return err
+	}
 	f := store.AssetFilter{Kinds: []asset.Kind{asset.KindInstance}, Tags: tags, Module: connector.Vulnerability}
 	list, _, err := pages(0, func(from string, n int) ([]store.Asset, string, error) {
 		return a.Store().Assets(ctx, operator().Scope, f, from, n)
@@ -72,13 +75,17 @@ func (c *command) scanTagged(ctx context.Context, a *app.App, tags []string, wai
 		}
 		lines = append(lines, scanLine{s, v.Base().Name()})
 	}
-	if err := c.show(scanView(lines)); err != nil {
+	if err := c.showScans(lines); err != nil {
 		return err
 	}
 	if err := errors.Join(faults...); err != nil || !wait || c.exit == exitError {
 		return err
 	}
-	return c.listFindings(ctx, a, &findingFlags{assets: ids, statuses: []string{"active"}, types: []string{"package", "eol", "secret"}, failOn: failOn, limit: 100})
+	flags := scannedFlags(ids, failOn, want)
+	if c.exported() {
+		flags.limit = 0
+	}
+	return c.listFindings(ctx, a, flags)
 }
 
 func (c *command) scanList() *cobra.Command {

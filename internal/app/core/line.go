@@ -35,17 +35,23 @@ func (c *Core) Match(inv *inventory.Inventory) (pipeline.Matched, error) {
 
 // Match judges an inventory at a time with the newest advisories.
 func (l *Library) Match(inv *inventory.Inventory, now time.Time) (pipeline.Matched, error) {
+	m, _, err := l.MatchWith(inv, vuln.Options{Now: now})
+	return m, err
+}
+
+// MatchWith judges an inventory with the newest advisories and what the caller decides; refused are the statements that were not heard, and why.
+func (l *Library) MatchWith(inv *inventory.Inventory, o vuln.Options) (m pipeline.Matched, refused []string, err error) {
 	db, release, err := l.Use()
 	if err != nil {
-		return pipeline.Matched{}, err
+		return m, nil, err
 	}
 	defer release()
-	res := vuln.Match(inv, db, vuln.Options{Now: now})
-	found, err := vuln.Findings(&res, asset.Ref{}, db, now)
+	res := vuln.Match(inv, db, o)
+	found, err := vuln.Findings(&res, asset.Ref{}, db, o.Now)
 	if err != nil {
-		return pipeline.Matched{}, fmt.Errorf("describe what was found: %w", err)
+		return m, nil, fmt.Errorf("describe what was found: %w", err)
 	}
-	return pipeline.Matched{Findings: found, NotAssessed: notAssessed(res.NotAssessed), Feeds: res.Feeds, Packages: res.Counts.Packages}, nil
+	return pipeline.Matched{Findings: found, NotAssessed: notAssessed(res.NotAssessed), Feeds: res.Feeds, Packages: res.Counts.Packages}, res.Refused, nil
 }
 
 // matchOrWait is Match for inventories that are kept: without advisories nothing is assessed yet, and it says so; the first ones judge it again.

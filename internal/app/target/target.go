@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"hinomi/internal/advisory"
 	"hinomi/internal/app/core"
 	"hinomi/internal/app/reading"
 	"hinomi/internal/awsclient"
@@ -33,6 +34,8 @@ type Scanned struct {
 	Inventory *inventory.Inventory `json:"inventory"`
 	Matched   pipeline.Matched     `json:"-"`
 	Cost      pipeline.Cost        `json:"cost"`
+	// Statements are what users said of vulnerabilities (VEX): Match hears them.
+	Statements []advisory.Statement `json:"-"`
 }
 
 // Options say how a target is read.
