@@ -53,7 +53,7 @@ func TestParse(t *testing.T) {
 	undecided := b
 	undecided.State = advisory.StateUndecided
 	unaffected := b
-	unaffected.State, unaffected.Ranges = advisory.StateNotAffected, nil
+	unaffected.State, unaffected.Ranges = advisory.StateNotAffected, []advisory.Range{{Type: "ECOSYSTEM", Events: []advisory.Event{{Introduced: "2:1-1"}}}}
 	later := row("b++", advisory.StateFixed, advisory.Event{Introduced: "0"}, advisory.Event{Fixed: "2:1-1"})
 	later.Arches, later.Severity = b.Arches, b.Severity
 	for _, c := range []struct {

@@ -104,8 +104,8 @@ func (r *rows) add(id string, s status, state advisory.State) {
 		r.faults.add("product %q is fixed in no version", id)
 		return
 	}
-	if !s.versioned {
-		sub.EVR = ""
+	if !s.versioned && state != advisory.StateNotAffected {
+		sub.EVR = "" // what is affected is so without an end, whatever version was looked at
 	}
 	k := rowKey{sub.Ecosystem, sub.Release, sub.Package, sub.EVR, sub.Module, state}
 	i, seen := r.at[k]
@@ -129,15 +129,17 @@ func (r *rows) add(id string, s status, state advisory.State) {
 	}
 }
 
-// rangesOf returns the versions that a state is about. What is not affected has none, whatever the version: the row is a statement, which
-// no comparison makes true.
-func rangesOf(state advisory.State, fixed string) []advisory.Range {
+// rangesOf returns the versions that a state is about. What is said not to be affected without a version has none: it is so whatever the
+// version. With a version it is so from that one on: of older ones nothing is said.
+func rangesOf(state advisory.State, evr string) []advisory.Range {
 	events := []advisory.Event{{Introduced: "0"}}
 	switch {
-	case state == advisory.StateNotAffected:
+	case state == advisory.StateNotAffected && evr == "":
 		return nil
-	case fixed != "":
-		events = append(events, advisory.Event{Fixed: fixed})
+	case state == advisory.StateNotAffected:
+		events[0].Introduced = evr
+	case evr != "":
+		events = append(events, advisory.Event{Fixed: evr})
 	}
 	return []advisory.Range{{Type: "ECOSYSTEM", Events: events}}
 }

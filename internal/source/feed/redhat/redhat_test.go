@@ -25,6 +25,10 @@ func fixed(evr string) []advisory.Range {
 	return []advisory.Range{{Type: "ECOSYSTEM", Events: []advisory.Event{{Introduced: "0"}, {Fixed: evr}}}}
 }
 
+func since(evr string) []advisory.Range {
+	return []advisory.Range{{Type: "ECOSYSTEM", Events: []advisory.Event{{Introduced: evr}}}}
+}
+
 var open = []advisory.Range{{Type: "ECOSYSTEM", Events: []advisory.Event{{Introduced: "0"}}}}
 
 // TestVEX holds the reader to real documents: what is fixed, open, not to be fixed and not affected.
@@ -38,8 +42,8 @@ func TestVEX(t *testing.T) {
 		{"none_available_is_open", "cve-2023-6228.json", "enterprise_linux:8", "libtiff", advisory.Affected{State: advisory.StateOpen, Ranges: open, Arches: source}},
 		{"no_fix_planned", "cve-2023-6228.json", "enterprise_linux:7", "libtiff", advisory.Affected{State: advisory.StateWillNotFix, Ranges: open, Arches: source}},
 		{"epoch", "cve-2023-6237.json", "enterprise_linux:9::baseos", "openssl-libs", advisory.Affected{State: advisory.StateFixed, Ranges: fixed("1:3.0.7-27.el9"), Arches: []string{"x86_64"}}},
-		{"not_affected_whatever_the_version", "cve-2023-6237.json", "enterprise_linux:9::baseos", "openssl-fips-provider", advisory.Affected{State: advisory.StateNotAffected, Arches: []string{"aarch64", "i686", "ppc64le", "s390x", "x86_64"}, Justification: advisory.CodeNotPresent}},
-		{"source_not_affected", "cve-2023-6237.json", "enterprise_linux:8", "openssl", advisory.Affected{State: advisory.StateNotAffected, Arches: source, Justification: advisory.CodeNotPresent}},
+		{"not_affected_since_a_version", "cve-2023-6237.json", "enterprise_linux:9::baseos", "openssl-fips-provider", advisory.Affected{State: advisory.StateNotAffected, Ranges: since("3.0.7-2.el9"), Arches: []string{"aarch64", "i686", "ppc64le", "s390x", "x86_64"}, Justification: advisory.CodeNotPresent}},
+		{"source_not_affected_whatever_the_version", "cve-2023-6237.json", "enterprise_linux:8", "openssl", advisory.Affected{State: advisory.StateNotAffected, Arches: source, Justification: advisory.CodeNotPresent}},
 		{"source_leaves_binaries", "cve-2023-6240.json", "enterprise_linux:9::baseos", "kernel", advisory.Affected{State: advisory.StateFixed, Ranges: fixed("5.14.0-427.16.1.el9_4"), Arches: []string{"aarch64", "x86_64"}}},
 		{"eus", "cve-2023-6240.json", "rhel_eus:9.2::realtime", "kernel-rt", advisory.Affected{State: advisory.StateFixed, Ranges: fixed("5.14.0-284.62.1.rt14.347.el9_2"), Arches: []string{"x86_64"}}},
 		{"module_open", "cve-2024-24786-illegal-module.json", "enterprise_linux:8", "go-toolset", advisory.Affected{State: advisory.StateOpen, Ranges: open, Arches: source, Module: "go-toolset:rhel8"}},
