@@ -41,6 +41,7 @@ type NewConnector struct {
 	Enabled      *bool                   `json:"enabled,omitempty" default:"true"`
 	PostureView  bool                    `json:"postureView,omitempty"`
 	KeepBaseline bool                    `json:"keepBaseline,omitempty" doc:"One snapshot of each volume stays after a scan, so that the next reads only what changed"`
+	Reader       string                  `json:"reader,omitempty" pattern:"^([0-9]{12})?$" doc:"Account whose connector reads the snapshots, which are shared with it; empty: the account itself"`
 	Organization *connector.Organization `json:"organization,omitempty"`
 	Verbs        []connector.Verb        `json:"verbs,omitempty" maxItems:"10" enum:"snapshot-volumes,manage-ssm" doc:"What hinomi may write in the account; empty: nothing"`
 }
@@ -64,6 +65,7 @@ type ConnectorChange struct {
 	Tags         *[]string               `json:"tags,omitempty" maxItems:"100"`
 	Enabled      *bool                   `json:"enabled,omitempty"`
 	KeepBaseline *bool                   `json:"keepBaseline,omitempty" doc:"Switching it off removes the snapshots that stayed"`
+	Reader       *string                 `json:"reader,omitempty" pattern:"^([0-9]{12})?$" doc:"Account whose connector reads the snapshots; empty: the account itself"`
 	PostureView  *bool                   `json:"postureView,omitempty" doc:"Switching it off leaves the view; only DELETE /api/v1/views/ACCOUNT removes that"`
 	Organization *connector.Organization `json:"organization,omitempty"`
 	Verbs        *[]connector.Verb       `json:"verbs,omitempty" maxItems:"10" enum:"snapshot-volumes,manage-ssm"`
@@ -165,7 +167,7 @@ func (s *server) addConnector(ctx context.Context, by auth.Principal, in *newCon
 	b := in.Body
 	c := connector.Connector{
 		Name: b.Name, Description: b.Description, Type: b.Type, Account: b.Account, Regions: b.Regions, Period: b.Period, Modules: b.Modules, Tags: b.Tags,
-		Enabled: b.Enabled == nil || *b.Enabled, PostureView: b.PostureView, KeepBaseline: b.KeepBaseline, Verbs: b.Verbs,
+		Enabled: b.Enabled == nil || *b.Enabled, PostureView: b.PostureView, KeepBaseline: b.KeepBaseline, Reader: b.Reader, Verbs: b.Verbs,
 		Credentials: connector.Credentials{RoleARN: b.Credentials.RoleARN, ExternalID: b.Credentials.ExternalID, AccessKeyID: b.Credentials.AccessKeyID},
 	}
 	if b.Organization != nil {
@@ -242,6 +244,7 @@ func (b ConnectorChange) apply(c *connector.Connector) (secret.Text, error) {
 	put(&c.Enabled, b.Enabled)
 	put(&c.PostureView, b.PostureView)
 	put(&c.KeepBaseline, b.KeepBaseline)
+	put(&c.Reader, b.Reader)
 	put(&c.Organization, b.Organization)
 	put(&c.Verbs, b.Verbs)
 	if b.Credentials == nil {

@@ -20,7 +20,7 @@ type NewScan struct {
 type newScanInput struct{ Body NewScan }
 
 type scansInput struct {
-	States    []run.State `query:"state,explode" maxItems:"10" enum:"QUEUED,RUNNING,FINISHED,FAILED,CANCELED"`
+	States    []run.State `query:"state,explode" maxItems:"10" enum:"QUEUED,DEFERRED,RUNNING,FINISHED,FAILED,CANCELED"`
 	Instances []string    `query:"instance,explode" maxItems:"1000" doc:"Instance IDs: i-…"`
 	Connector string      `query:"connector" maxLength:"256" doc:"ID or name"`
 	PageQuery

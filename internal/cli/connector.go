@@ -16,10 +16,10 @@ import (
 
 // connectorFlags are the parts of a connector that add and edit share.
 type connectorFlags struct {
-	name, description, typ, account, role, key, enrolRole string
-	regions, modules, tags, exclude, verbs                []string
-	period                                                time.Duration
-	view, enrol, secretStdin, baseline                    bool
+	name, description, typ, account, role, key, enrolRole, reader string
+	regions, modules, tags, exclude, verbs                        []string
+	period                                                        time.Duration
+	view, enrol, secretStdin, baseline                            bool
 }
 
 func (f *connectorFlags) register(c *cobra.Command, adding bool) {
@@ -36,6 +36,7 @@ func (f *connectorFlags) register(c *cobra.Command, adding bool) {
 	s.StringSliceVar(&f.exclude, "exclude-accounts", nil, "member accounts to leave out")
 	s.StringSliceVar(&f.verbs, "allow", nil, "what hinomi may write in the account: snapshot-volumes (for agentless scans), manage-ssm (what scans by agents need); nothing by default")
 	s.BoolVar(&f.baseline, "keep-baseline", false, "keep one snapshot of each volume after a scan, so that the next reads only what changed (costs storage: hinomi scan baselines)")
+	s.StringVar(&f.reader, "reader", "", "account that reads the snapshots, by its own connector; they are shared with it. '' is the account itself")
 	s.StringVar(&f.key, "access-key-id", "", "read with an access key pair instead of a role")
 	s.BoolVar(&f.secretStdin, "secret-stdin", false, "read the secret access key from standard input (else HINOMI_SECRET_ACCESS_KEY)")
 	s.StringVar(&f.role, "role", "", "ARN of the role to assume, e.g. arn:aws:iam::111122223333:role/hinomi")
@@ -65,6 +66,7 @@ func (f *connectorFlags) fill(c *connector.Connector, changed func(string) bool)
 		set("exclude-accounts", func() { c.Organization.Exclude = f.exclude })
 	}
 	set("keep-baseline", func() { c.KeepBaseline = f.baseline })
+	set("reader", func() { c.Reader = f.reader })
 	set("allow", func() { c.Verbs = verbList(f.verbs) })
 	set("role", func() { c.Credentials.RoleARN = f.role })
 	set("access-key-id", func() { c.Credentials.AccessKeyID = f.key })

@@ -130,6 +130,7 @@ func connectorView(n connector.Connector, next string) view {
 	row("enabled", fmt.Sprint(n.Enabled))
 	row("posture view", fmt.Sprint(n.PostureView))
 	row("keeps baselines", fmt.Sprint(n.KeepBaseline))
+	row("snapshots read by", n.ReadBy())
 	if next != "" {
 		v.notes = []string{next}
 	}

@@ -28,6 +28,7 @@ type Connector struct {
 	Organization Organization `json:"organization,omitzero"`
 	Verbs        []Verb       `json:"verbs,omitempty"`        // what hinomi may write in the account; empty: nothing
 	KeepBaseline bool         `json:"keepBaseline,omitempty"` // one snapshot of each volume stays after a scan, so that the next reads only what changed
+	Reader       string       `json:"reader,omitempty"`       // account whose connector reads the snapshots, which are shared with it; "": the account itself
 	ParentID     string       `json:"parentId,omitempty"`     // the organisation's connector that enrolled this member
 	CreatedAt    time.Time    `json:"createdAt,omitzero"`
 	UpdatedAt    time.Time    `json:"updatedAt,omitzero"`
@@ -131,6 +132,14 @@ func Verbs() []Verb { return []Verb{SnapshotVolumes, ManageSSM} }
 // May reports whether the connector allows a verb.
 func (c *Connector) May(v Verb) bool { return slices.Contains(c.Verbs, v) }
 
+// ReadBy returns the account that reads the connector's snapshots in the place of its own, "" if none does.
+func (c *Connector) ReadBy() string {
+	if c.Reader == c.Account {
+		return "" // a reader enrolled with its organisation's other accounts
+	}
+	return c.Reader
+}
+
 // BaseAccount is the account whose access key assumes the roles of one account type, instead of the ambient credentials.
 // The secret key is kept sealed in the store and is never part of this value.
 type BaseAccount struct {
@@ -184,6 +193,9 @@ func (c *Connector) Validate() error {
 		if !slices.Contains(Verbs(), v) {
 			fault("verb %q is not known", v)
 		}
+	}
+	if c.Reader != "" && !accountPattern.MatchString(c.Reader) {
+		fault("reader %q is not an account of 12 digits", c.Reader)
 	}
 	if c.Organization.Enroll && c.Organization.RoleName == "" {
 		fault("an organisation's connector needs the members' role name")

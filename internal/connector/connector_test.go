@@ -42,6 +42,8 @@ func TestValidate(t *testing.T) {
 		"period":       {func(c *connector.Connector) { c.Period = connector.Duration(time.Minute) }, "is under"},
 		"module":       {func(c *connector.Connector) { c.Modules = []connector.Module{"weather"} }, "weather"},
 		"verb":         {func(c *connector.Connector) { c.Verbs = []connector.Verb{"reboot"} }, "reboot"},
+		"reader":       {func(c *connector.Connector) { c.Reader = "210987654321" }, ""},
+		"no_reader":    {func(c *connector.Connector) { c.Reader = "security" }, `reader "security" is not an account`},
 		"organization": {func(c *connector.Connector) { c.Organization.Enroll = true }, "role name"},
 		"two_faults":   {func(c *connector.Connector) { c.Name, c.Regions = "", []string{"mars"} }, `name is empty; region "mars"`},
 	} {

@@ -43,6 +43,10 @@ type Settings struct {
 	Agents []AgentPart `json:"agents"`
 	// BaselineDays is how long the snapshot of a volume may stay as its baseline, in days.
 	BaselineDays int `json:"baselineDays"`
+	// ScanTag is the key of the tag that holds a scan's ID on its snapshots; run.TagScan if "". SetScanTag changes it.
+	ScanTag string `json:"scanTag,omitempty"`
+	// FormerScanTags are the keys that it had before: snapshots that carry one may still be there.
+	FormerScanTags []string `json:"formerScanTags,omitempty"`
 	// Secrets lets scans without an agent look for keys and tokens that lie about, too.
 	Secrets bool `json:"secrets,omitempty"`
 	// WindowsSchedule is when agents collect on Windows: a cron() or rate() expression of Systems Manager.
@@ -100,6 +104,37 @@ func (s *Settings) ModeFor(organisation, account, region string) (m Mode, where 
 // ErrSettings marks settings that cannot be used as given.
 var ErrSettings = errors.New("invalid scan setting")
 
+// ownTags are the keys of other tags that a snapshot of ours carries.
+var ownTags = []string{"HinomiInstallation", "HinomiBaseline", "Name"}
+
+// tagKeyPattern is the form of a tag's key that every service takes (EC2 User Guide, "Tag restrictions").
+var tagKeyPattern = regexp.MustCompile(`^[\pL\pN_.:/=+@-]([\pL\pN _.:/=+@-]{0,126}[\pL\pN_.:/=+@-])?$`)
+
+// maxFormerTags bounds the keys that are looked for: each costs a request at the end of every scan.
+const maxFormerTags = 20
+
+// SetScanTag changes the key of the tag that holds a scan's ID, and keeps the one from before. "" is the one that is used if nobody sets one.
+func (s *Settings) SetScanTag(key string) {
+	if key == s.ScanTag {
+		return
+	}
+	former := slices.DeleteFunc(append(slices.Clone(s.FormerScanTags), s.ScanTag), func(k string) bool { return k == key || k == "" })
+	slices.Sort(former)
+	s.ScanTag, s.FormerScanTags = key, slices.Compact(former)
+}
+
+func (s *Settings) badScanTag() string {
+	switch k := s.ScanTag; {
+	case k != "" && (!tagKeyPattern.MatchString(k) || strings.HasPrefix(strings.ToLower(k), "aws:")):
+		return fmt.Sprintf("scan tag %q is not a tag's key: 1 to 128 letters, digits, spaces and _.:/=+-@, not beginning with aws:", k)
+	case slices.Contains(ownTags, k):
+		return fmt.Sprintf("scan tag %q is the key of another tag of a snapshot", k)
+	case len(s.FormerScanTags) > maxFormerTags:
+		return fmt.Sprintf("the scan tag was changed to more than %d keys", maxFormerTags)
+	}
+	return ""
+}
+
 var schedulePattern = regexp.MustCompile(`^(rate\([1-9][0-9]* (minutes?|hours?|days?)\)|cron\([0-9A-Z*?,/# -]+\))$`)
 
 // Validate checks settings and returns one error that names every fault, wrapping ErrSettings.
@@ -125,6 +160,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.BaselineDays < 1 || s.BaselineDays > 365 {
 		bad = append(bad, fmt.Sprintf("a baseline of %d days, 1 to 365 are possible", s.BaselineDays))
+	}
+	if fault := s.badScanTag(); fault != "" {
+		bad = append(bad, fault)
 	}
 	for _, p := range s.Agents {
 		if !slices.Contains(AgentParts(), p) {

@@ -13,7 +13,7 @@ type Scan struct {
 	Connector string     `json:"connector"`
 	Instance  asset.Ref  `json:"instance"`
 	State     State      `json:"state"`
-	Reason    string     `json:"reason,omitempty"` // in words, for FAILED
+	Reason    string     `json:"reason,omitempty"` // in words, for FAILED, CANCELED and DEFERRED
 	Resources []Resource `json:"resources,omitempty"`
 	QueuedAt  time.Time  `json:"queuedAt,omitzero"`
 	StartedAt time.Time  `json:"startedAt,omitzero"`
@@ -21,6 +21,8 @@ type Scan struct {
 	Calls     int        `json:"calls"` // AWS requests
 	Bytes     int64      `json:"bytes"` // read through the EBS direct APIs
 	Attempts  int        `json:"attempts"`
+	NotBefore time.Time  `json:"notBefore,omitzero"`  // for DEFERRED: when it is tried again
+	Deferrals int        `json:"deferrals,omitempty"` // how often it was put off; that is no attempt
 }
 
 // State is where a scan stands.
@@ -33,6 +35,7 @@ const (
 	Finished State = "FINISHED"
 	Failed   State = "FAILED"
 	Canceled State = "CANCELED"
+	Deferred State = "DEFERRED" // it waits in the queue, not for its turn but for its time: AWS throttles
 )
 
 // Resource is something of ours in somebody's account. The intent is stored before the call that makes it.

@@ -142,6 +142,7 @@ func differences(a, b *connector.Connector) string {
 	note("posture view", a.PostureView != b.PostureView)
 	note("organisation", a.Organization.Enroll != b.Organization.Enroll || a.Organization.RoleName != b.Organization.RoleName)
 	note("keep baseline", a.KeepBaseline != b.KeepBaseline)
+	note("reader", a.Reader != b.Reader)
 	note("verbs", !slices.Equal(a.Verbs, b.Verbs))
 	return strings.Join(out, ", ")
 }

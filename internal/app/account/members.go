@@ -94,7 +94,7 @@ func (a *Accounts) enrolMember(ctx context.Context, c *connector.Connector, m li
 	n := connector.Connector{
 		Name: c.Name + "/" + m.Account, Description: "member " + m.Name, Type: c.Type, Account: m.Account,
 		Credentials: connector.Credentials{RoleARN: "arn:" + c.Type.Partition() + ":iam::" + m.Account + ":role/" + c.Organization.RoleName, ExternalID: c.Credentials.ExternalID},
-		Regions:     c.Regions, Period: c.Period, Modules: c.Modules, Tags: c.Tags, Verbs: c.Verbs, PostureView: c.PostureView, KeepBaseline: c.KeepBaseline, Enabled: true, ParentID: c.ID,
+		Regions:     c.Regions, Period: c.Period, Modules: c.Modules, Tags: c.Tags, Verbs: c.Verbs, PostureView: c.PostureView, KeepBaseline: c.KeepBaseline, Reader: c.Reader, Enabled: true, ParentID: c.ID,
 	}
 	return a.DB.InTx(ctx, func(ctx context.Context) error {
 		if err := a.dropOrphans(ctx, m.Account); err != nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"hinomi/internal/connector"
-	"hinomi/internal/run"
 	"hinomi/internal/source/aws/mapping"
 )
 
@@ -51,6 +50,9 @@ type Need struct {
 	Network      bool   // everything that reachability is judged by, load balancers, instance profiles, and what Systems Manager knows
 	Scanning     bool   // snapshots of our own: make, read, delete
 	Baseline     bool   // and compare them with the one that is kept of each volume
+	ScanTag      string // the key of the tag that holds a scan's id; run.TagScan if ""
+	Reader       string // the account that reads the snapshots instead, to which they are shared; "" if it is the account itself
+	ReadsOthers  bool   // it is the reader of other accounts' snapshots
 	Agent        bool   // what Systems Manager's agent found is read
 	ManageSSM    bool   // what scanning with the agent needs is made and removed
 	Organization bool   // the connector enrols the members of its organisation
@@ -63,7 +65,8 @@ func NeedOf(c *connector.Connector, full bool, installation string) Need {
 		Type: c.Type, AllRegions: len(c.Regions) == 0,
 		Network: full || slices.Contains(c.Modules, connector.Network) || slices.Contains(c.Modules, connector.Configuration),
 		Agent:   full || slices.Contains(c.Modules, connector.Vulnerability), ManageSSM: c.May(connector.ManageSSM),
-		Scanning: c.May(connector.SnapshotVolumes), Baseline: c.May(connector.SnapshotVolumes) && c.KeepBaseline, Organization: c.Organization.Enroll, Installation: installation,
+		Scanning: c.May(connector.SnapshotVolumes), Baseline: c.May(connector.SnapshotVolumes) && c.KeepBaseline, Reader: c.ReadBy(),
+		Organization: c.Organization.Enroll, Installation: installation,
 	}
 }
 
@@ -106,9 +109,10 @@ func Role(n Need) (Document, error) {
 		if n.Installation == "" {
 			return Document{}, fmt.Errorf("a policy for scanning needs the installation's id")
 		}
-		for _, s := range scanning(n) {
-			d.add(s)
-		}
+		d.add(scanning(n)...)
+	}
+	if n.ReadsOthers {
+		d.add(readOthers(n)...)
 	}
 	return d, nil
 }
@@ -147,48 +151,6 @@ func network() (out []Statement) {
 		out = append(out, s)
 	}
 	return out
-}
-
-// scanning returns the statements for reading disks by snapshots. Everything but the making of a snapshot is bound to the tag with this
-// installation's id (Service Authorization Reference, EC2 and EBS: aws:RequestTag, aws:ResourceTag, ec2:CreateAction).
-func scanning(n Need) []Statement {
-	arn := func(kind string) string { return "arn:" + n.Type.Partition() + ":ec2:*:*:" + kind + "/*" }
-	ours := func(key string) []Condition {
-		return []Condition{{"StringEquals", key + "/" + run.TagInstallation, []string{n.Installation}}}
-	}
-	read := Statement{
-		Sid: "ReadAndDeleteOurs", Resources: []string{arn("snapshot")}, Conditions: ours("aws:ResourceTag"),
-		Actions: []string{"ebs:GetSnapshotBlock", "ebs:ListSnapshotBlocks", "ec2:DeleteSnapshot"},
-		Reason:  "Read and delete snapshots with this installation's tag, and no other.",
-	}
-	if n.Baseline {
-		read.Actions = append([]string{"ebs:ListChangedBlocks"}, read.Actions...)
-		read.Reason = "Read, compare and delete snapshots with this installation's tag, and no other."
-	}
-	return []Statement{
-		{
-			Sid: "FindVolumes", Resources: everywhere, Actions: []string{"ec2:DescribeSnapshots", "ec2:DescribeVolumes"},
-			Reason: "Wait until a snapshot is complete, and find strays of a scan that was cut off.",
-		},
-		{
-			Sid: "SnapshotFrom", Resources: []string{arn("instance"), arn("volume")}, Actions: []string{"ec2:CreateSnapshot", "ec2:CreateSnapshots"},
-			Reason: "Make snapshots of an instance's volumes.",
-		},
-		{
-			Sid: "SnapshotTagged", Resources: []string{arn("snapshot")}, Actions: []string{"ec2:CreateSnapshot", "ec2:CreateSnapshots"}, Conditions: ours("aws:RequestTag"),
-			Reason: "Every snapshot made must bear this installation's tag.",
-		},
-		{
-			Sid: "TagNewSnapshots", Resources: []string{arn("snapshot")}, Actions: []string{"ec2:CreateTags"},
-			Conditions: append(ours("aws:RequestTag"), Condition{"StringEquals", "ec2:CreateAction", []string{"CreateSnapshot", "CreateSnapshots"}}),
-			Reason:     "Set the tag while a snapshot is made, and at no other time.",
-		},
-		read,
-		{
-			Sid: "ReadEncrypted", Resources: []string{"arn:" + n.Type.Partition() + ":kms:*:*:key/*"}, Actions: []string{"kms:Decrypt", "kms:DescribeKey", "kms:ListResourceTags"},
-			Reason: "Read snapshots of encrypted volumes, unless a tag of their key excludes them. Name the keys here if not all volumes are to be scanned; the keys' own policies must allow the role too.",
-		},
-	}
 }
 
 // Trust returns the trust policy of a connector's role: who may assume it, with which external ID.

@@ -20,7 +20,7 @@ import (
 const externalID = "hinomi-0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
 func everything(typ connector.AccountType) policy.Need {
-	return policy.Need{Type: typ, AllRegions: true, Network: true, Scanning: true, Organization: true, Installation: "i-7f3a"}
+	return policy.Need{Type: typ, AllRegions: true, Network: true, Scanning: true, Baseline: true, ScanTag: "scan: of", Organization: true, Installation: "i-7f3a"}
 }
 
 func TestMinimalIsThreeActions(t *testing.T) {

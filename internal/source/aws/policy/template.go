@@ -46,6 +46,16 @@ func (y *yaml) list(depth int, key string, values []string) {
 	}
 }
 
+var plain = regexp.MustCompile(`^[A-Za-z][\w:/.-]*$`)
+
+// plainKey is a key of a mapping, quoted if YAML would read it as something else (YAML 1.2.2, 7.3.3 and 10.3.2).
+func plainKey(key string) string {
+	if plain.MatchString(key) && key != "Null" {
+		return key
+	}
+	return strconv.Quote(key)
+}
+
 func (y *yaml) document(depth int, d Document) {
 	y.line(depth, "Version: %q", version)
 	y.line(depth, "Statement:")
@@ -68,10 +78,10 @@ func (y *yaml) document(depth int, d Document) {
 		written := map[string]bool{}
 		for _, c := range s.Conditions {
 			if !written[c.Operator] {
-				y.line(depth+3, "%s:", c.Operator)
+				y.line(depth+3, "%s:", plainKey(c.Operator))
 			}
 			written[c.Operator] = true
-			y.list(depth+4, c.Key, c.Values)
+			y.list(depth+4, plainKey(c.Key), c.Values)
 		}
 	}
 }
