@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"hinomi/internal/advisory"
 	"hinomi/internal/source/feed/csaf"
 	"hinomi/internal/source/feed/form"
 	"hinomi/internal/source/feed/osv"
@@ -74,7 +75,20 @@ func Document(in *form.Document, name string, b []byte) error {
 	return csaf.Read(in, name, b, publisher())
 }
 
-func publisher() csaf.Publisher { return csaf.Publisher{Scorer: sle, Subject: subject} }
+func publisher() csaf.Publisher { return csaf.Publisher{Scorer: sle, Subject: subject, Tidy: asked} }
+
+// asked leaves out what is said not to be affected in products that are no operating system of a host (clouds, managers, extensions of them):
+// SUSE lists every package of every product of twenty years for each CVE, nine in ten of them so.
+func asked(rows []advisory.Affected) []advisory.Affected {
+	return slices.DeleteFunc(rows, func(f advisory.Affected) bool {
+		return f.State == advisory.StateNotAffected && f.Ecosystem == sle && !slices.ContainsFunc(systems(), func(p string) bool { return strings.HasPrefix(f.Release, p) })
+	})
+}
+
+// systems are the beginnings of the names of products that a host is, or that it has enabled.
+func systems() []string {
+	return []string{"Linux Enterprise Server", "Linux Enterprise Module", "Linux Enterprise Micro", "Linux Micro"}
+}
 
 // subject names a package by the component's purl or name, and its release by the name of the product, as SUSE's OSV documents do:
 // "SUSE Linux Enterprise Module for Basesystem 15 SP5" is SUSE, "Linux Enterprise Module for Basesystem 15 SP5".
