@@ -167,7 +167,7 @@ func TestMembers(t *testing.T) {
 			return nil
 		})
 		if err == nil && strings.Join(got, ",") != `a=1,b={"c": [2]},a=null` {
-			t.Errorf("got %q", got)
+			t.Errorf("got %.200q", got)
 		}
 		return err
 	}
@@ -179,7 +179,21 @@ func TestMembers(t *testing.T) {
 			t.Errorf("%q: got %v, want ErrFormat", bad, err)
 		}
 	}
-	long := []byte(`{"a":"` + strings.Repeat("x", 5000) + `"}`)
+	// A long list of short members is no long member, however much a decoder takes at once.
+	var list strings.Builder
+	list.WriteString(`{"first":"` + strings.Repeat("x", 900_000) + `"`)
+	for i := range 3000 {
+		_, _ = fmt.Fprintf(&list, `,"m%d":%q`, i, strings.Repeat("y", 1000))
+	}
+	list.WriteString("}")
+	n := 0
+	count := func(ctx context.Context, in *form.Document) error {
+		return in.Members(ctx, func(string, json.RawMessage) error { n++; return nil })
+	}
+	if err := read(t, "x.json", []byte(list.String()), form.Limits{Document: 1 << 20}, count); err != nil || n != 3001 {
+		t.Errorf("%d members, %v", n, err)
+	}
+	long := []byte(`{"a":"` + strings.Repeat("x", 400_000) + `"}`)
 	if err := read(t, "x.json", long, form.Limits{Document: 1000}, members); !errors.Is(err, form.ErrLimit) {
 		t.Errorf("got %v, want ErrLimit", err)
 	}

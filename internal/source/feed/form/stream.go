@@ -144,11 +144,14 @@ func NewPart(r io.Reader, limit int64) *Part { return &Part{r: r, limit: limit} 
 // Next begins another element.
 func (p *Part) Next() { p.n = 0 }
 
+// readAhead bounds how much of the next element a decoder with a large buffer takes at once, which counts for the one at hand.
+const readAhead = 64 << 10
+
 // Read reads on. It returns ErrLimit once the element is too large.
 func (p *Part) Read(b []byte) (int, error) {
-	n, err := p.r.Read(b)
+	n, err := p.r.Read(b[:min(len(b), readAhead)])
 	p.n += int64(n)
-	if p.n > p.limit {
+	if p.n > p.limit+readAhead {
 		return n, fmt.Errorf("%w: one element of more than %d bytes", ErrLimit, p.limit)
 	}
 	return n, err

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"html"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -326,7 +328,7 @@ func (f *flaw) advisory(source string, d *document) (*advisory.Advisory, error) 
 		return nil, fmt.Errorf("%w: a vulnerability without an id", form.ErrFormat)
 	}
 	a := &advisory.Advisory{
-		Source: source, ID: f.id, Summary: strings.TrimSpace(f.title), Details: strings.TrimSpace(f.description), CWEs: f.cwes, Modified: form.Date(f.revised),
+		Source: source, ID: f.id, Summary: strings.TrimSpace(f.title), Details: plain(f.description), CWEs: f.cwes, Modified: form.Date(f.revised),
 		URLs: []string{"https://msrc.microsoft.com/update-guide/vulnerability/" + f.id},
 	}
 	for _, v := range f.scores {
@@ -348,6 +350,14 @@ func (f *flaw) advisory(source string, d *document) (*advisory.Advisory, error) 
 	affected, err := f.rows(d)
 	a.Affected = affected
 	return a, err
+}
+
+// tags are the marks of HTML in a description.
+var tags = regexp.MustCompile(`<[^<>]*>`)
+
+// plain returns the text of a piece of HTML.
+func plain(s string) string {
+	return strings.TrimSpace(html.UnescapeString(tags.ReplaceAllString(s, "")))
 }
 
 // rows makes a row of each product and what mends it, and one without an end of each product that nothing mends, undecided where the

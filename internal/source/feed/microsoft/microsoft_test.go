@@ -39,6 +39,9 @@ func TestCVRF(t *testing.T) {
 		if diff := cmp.Diff(want, s.Affected(t, "CVE-2016-0088", "Windows Server 2012 R2", "Windows Server 2012 R2")); diff != "" {
 			t.Errorf("%s: %s", file, diff)
 		}
+		if a := s.Named(t, "CVE-2016-0088"); a.Details == "" || strings.Contains(a.Details, "<p>") {
+			t.Errorf("%s: details %q", file, a.Details)
+		}
 		for _, f := range s.Named(t, "CVE-2016-0088").Affected {
 			if f.Release == "Windows 10" && (!slices.Contains(f.Arches, "amd64") && !slices.Contains(f.Arches, "x86") || f.KB != "KB3147461") {
 				t.Errorf("%s: %+v", file, f)
