@@ -2,22 +2,23 @@ package vuln
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/distro"
 	"hinomi/internal/inventory"
 )
 
 // endOfLife finds out whether the operating system is still supported.
 func (m *matcher) endOfLife() {
 	os := m.inv.OS
-	all, err := m.db.Lifecycles(os.ID)
+	product, releases := distro.Lifecycle(os)
+	all, err := m.db.Lifecycles(product)
 	if err != nil {
 		m.note(NotAssessed{Reason: LookupFailed, Ecosystem: os.ID, Detail: err.Error()})
 		return
 	}
-	l, ok := releaseOf(all, os.VersionID)
+	l, ok := releaseOf(all, releases)
 	if !ok {
 		return
 	}
@@ -39,13 +40,11 @@ func (m *matcher) endOfLife() {
 // Ubuntu's expanded maintenance for machines with Pro. Elsewhere it is bought by the machine, which the disk does not tell.
 func extended(os inventory.OS) bool { return os.ID == "debian" || os.ID == "ubuntu" && os.Pro }
 
-// releaseOf finds the release that a VERSION_ID names: itself, or its first two numbers, or its first.
-func releaseOf(all []advisory.Lifecycle, versionID string) (advisory.Lifecycle, bool) {
-	p := strings.Split(versionID, ".")
-	for n := len(p); n > 0; n-- {
-		want := strings.Join(p[:n], ".")
+// releaseOf finds the first of a system's names among the releases.
+func releaseOf(all []advisory.Lifecycle, names []string) (advisory.Lifecycle, bool) {
+	for _, n := range names {
 		for _, l := range all {
-			if l.Release == want && want != "" {
+			if l.Release == n && n != "" {
 				return l, true
 			}
 		}

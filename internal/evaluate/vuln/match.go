@@ -172,6 +172,7 @@ func (m *matcher) system() {
 		m.why, m.whyText = UnknownOS, "no os-release was read: the distribution of these packages is not known"
 		return
 	}
+	m.endOfLife()
 	d, ok := distro.Of(os.ID)
 	if !ok {
 		m.why, m.whyText = UnknownOS, fmt.Sprintf("no advisories are known for %s", os.ID)
@@ -187,7 +188,6 @@ func (m *matcher) system() {
 	if m.releases == nil {
 		m.why, m.whyText = UnknownRelease, fmt.Sprintf("%s %q is no release that advisories speak of", os.ID, os.VersionID)
 	}
-	m.endOfLife()
 }
 
 // judge judges one package.

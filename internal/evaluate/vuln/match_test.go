@@ -331,6 +331,9 @@ func TestEndOfLife(t *testing.T) {
 		{Product: "rhel", Release: "7", EOL: end, Extended: end.AddDate(4, 0, 0)},
 		{Product: "fedora", Release: "30", EOL: advisory.Undated()},
 		{Product: "alpine", Release: "3.15", EOL: end},
+		{Product: "centos", Release: "7", EOL: end},
+		{Product: "sles", Release: "15.6", EOL: end},
+		{Product: "windows-server", Release: "2012-r2", EOL: end},
 	}
 	db := world{lifecycles: lives}.open(t)
 	for _, c := range []struct {
@@ -346,6 +349,9 @@ func TestEndOfLife(t *testing.T) {
 		{inventory.OS{ID: "fedora", VersionID: "30"}, "support of fedora 30 ended on a day that is not published ()"},
 		{inventory.OS{ID: "alpine", VersionID: "3.15.4"}, "support of alpine 3.15 ended on 2026-06-30 ()"},
 		{inventory.OS{ID: "rocky", VersionID: "9"}, ""},
+		{inventory.OS{ID: "centos", VersionID: "7"}, "support of centos 7 ended on 2026-06-30 ()"}, // no advisories, but an end
+		{inventory.OS{ID: "sles_sap", VersionID: "15.6"}, "support of sles_sap 15.6 ended on 2026-06-30 ()"},
+		{inventory.OS{ID: "windows", VersionID: "2012 R2", Build: "6.3.9600.1", PrettyName: "Windows Server 2012 R2"}, "support of windows 2012-r2 ended on 2026-06-30 ()"},
 	} {
 		res := vuln.Match(&inventory.Inventory{OS: c.os}, db, vuln.Options{Now: now()})
 		got := ""

@@ -73,6 +73,11 @@ func (m *matcher) windows() {
 		at := advisory.Coordinate{Ecosystem: string(inventory.Windows), Release: product, Package: c.Name}
 		err := m.db.Affected(at, func(row *advisory.Row) {
 			f := windows.FixOf(row)
+			if f.System = c.Package == nil || c.Package == system; f.System {
+				if a, _, err := m.document(row.Doc); err == nil {
+					f.At = a.Published
+				}
+			}
 			fixes = append(fixes, f)
 			kept := *row // the ranges are used again for the next row: the fix has what they say
 			kept.Ranges = nil

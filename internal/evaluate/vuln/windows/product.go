@@ -54,6 +54,25 @@ func Product(os inventory.OS) string {
 	return ""
 }
 
+// Lifecycle names a Windows as endoflife.date does: "windows-server" 2012-r2, 23h2-ac; "windows" 10-22h2, 11-24h2-e (Enterprise and Education),
+// 11-24h2-w (Home and Pro), 10-1809-e-lts.
+func Lifecycle(os inventory.OS) (product string, releases []string) {
+	name := strings.ToLower(Product(os))
+	if isServer(os) {
+		name = strings.TrimPrefix(strings.TrimPrefix(name, "windows server, version "), "windows server ")
+		name = strings.NewReplacer(" service pack ", "-sp", "2022, 23h2 edition", "23h2", " ", "-").Replace(name)
+		return "windows-server", []string{name, name + "-ac", name + "-sac"}
+	}
+	name = strings.NewReplacer(" service pack ", "-sp", " version ", "-", " ", "-").Replace(strings.TrimPrefix(name, "windows "))
+	switch {
+	case strings.Contains(os.PrettyName, "LTS"):
+		return "windows", []string{name + "-e-lts", name}
+	case strings.Contains(os.PrettyName, "Enterprise") || strings.Contains(os.PrettyName, "Education"):
+		return "windows", []string{name + "-e", name}
+	}
+	return "windows", []string{name + "-w", name}
+}
+
 // isServer tells the editions of one build apart: servers are named by years, the workstation by its number.
 func isServer(os inventory.OS) bool {
 	return strings.Contains(os.PrettyName, "Server") || strings.HasPrefix(os.VersionID, "20") && os.VersionID != "2004" && os.VersionID != "20H2"

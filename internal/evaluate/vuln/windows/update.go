@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"hinomi/internal/advisory"
 	"hinomi/internal/inventory"
@@ -26,6 +27,9 @@ type Fix struct {
 	KB         string
 	Supersedes []string
 	Build      string // the full build that has it, "10.0.17763.5329"; "" if none is told
+	// System is set for an update of the system itself or of what its cumulative updates bring along, and At is then the day of the advisory.
+	System bool
+	At     time.Time
 }
 
 // FixOf reads the update of a row.
@@ -50,8 +54,10 @@ func FixOf(row *advisory.Row) Fix {
 type Host struct {
 	build     []uint64 // with the revision; nil if it is not known
 	installed map[string]bool
-	builds    map[string]string   // by update: the system's build that has it
-	newer     map[string][]string // by update: those that replace it
+	builds    map[string]string    // by update: the system's build that has it
+	newer     map[string][]string  // by update: those that replace it
+	days      map[string]time.Time // by cumulative update of the system: the day of most of its advisories
+	newest    string               // the newest cumulative update that is installed
 }
 
 // NewHost reads the system's build and the installed updates of an inventory. fixes are all that the advisories offer the system and its parts:
@@ -78,7 +84,47 @@ func NewHost(inv *inventory.Inventory, fixes []Fix) *Host {
 			}
 		}
 	}
+	if b, ok := parseBuild(inv.OS.Build); ok && b[2] >= firstCumulative {
+		h.cumulative(fixes)
+	}
 	return h
+}
+
+const (
+	// firstCumulative is the build of Windows 10, from which on every monthly update holds all before it ("Windows monthly updates explained",
+	// Microsoft).
+	firstCumulative = 10240
+	// manyAdvisories is how many advisories tell a monthly cumulative update from one about a single thing, such as the boot loader's list of
+	// revoked keys, which no cumulative update brings. Monthly ones mend 20 and more.
+	manyAdvisories = 8
+)
+
+// cumulative finds the system's cumulative updates and the newest of them that is installed. Chains of replaced updates have holes: Microsoft
+// takes old ones away.
+func (h *Host) cumulative(fixes []Fix) {
+	days := map[string][]time.Time{}
+	for _, f := range fixes {
+		if f.System && f.KB != "" && !f.At.IsZero() {
+			days[f.KB] = append(days[f.KB], f.At)
+		}
+	}
+	h.days = map[string]time.Time{}
+	for kb, l := range days {
+		if len(l) < manyAdvisories {
+			continue
+		}
+		slices.SortFunc(l, time.Time.Compare)
+		h.days[kb] = l[len(l)/2] // some advisories name an update that was there before them, or are older than it
+		if h.installed[kb] && (h.newest == "" || h.earlier(h.newest, kb)) {
+			h.newest = kb
+		}
+	}
+}
+
+// earlier reports whether a cumulative update of the system came before another, by day and by number.
+func (h *Host) earlier(kb, than string) bool {
+	a, b := h.days[kb], h.days[than]
+	return !a.IsZero() && !b.IsZero() && !a.After(b) && number(kb) < number(than)
 }
 
 // Known reports whether anything is known of the host's updates: its whole build, or at least one installed update. Without that no update can
@@ -103,15 +149,21 @@ func (h *Host) Has(f Fix) (has bool, why string, ok bool) {
 	if h.installed[f.KB] {
 		return true, f.KB + " is installed", true
 	}
+	if h.held(f.KB) {
+		return true, h.newest + ", a later cumulative update, is installed", true
+	}
 	if kb := h.find(f.KB, h.there); kb != "" {
 		return true, kb + ", which replaces " + f.KB + ", is installed", true
 	}
 	return false, f.KB + " is not installed, nor what replaces it", true
 }
 
+// held reports whether the newest installed cumulative update of the system holds an earlier one.
+func (h *Host) held(kb string) bool { return h.newest != "" && h.earlier(kb, h.newest) }
+
 // there reports whether an update is installed, by the list or by the build that it brings.
 func (h *Host) there(kb string) bool {
-	if h.installed[kb] {
+	if h.installed[kb] || h.held(kb) {
 		return true
 	}
 	c, ok := h.compare(h.builds[kb])

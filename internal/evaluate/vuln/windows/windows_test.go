@@ -3,6 +3,7 @@ package windows_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"hinomi/internal/advisory"
 	"hinomi/internal/evaluate/vuln/windows"
@@ -119,6 +120,67 @@ func TestHas(t *testing.T) {
 	}
 	if got := h.Latest("KB6000001"); got != "" {
 		t.Errorf("latest of what nothing replaces: %q", got)
+	}
+}
+
+// TestCumulative takes a later cumulative update for an earlier one where the chain between them has a hole, and for nothing else.
+func TestCumulative(t *testing.T) {
+	day := func(month int) time.Time { return time.Date(2026, time.Month(month), 10, 0, 0, 0, 0, time.UTC) }
+	var all []windows.Fix
+	month := func(kb string, n, advisories int) {
+		for range advisories {
+			all = append(all, windows.Fix{KB: kb, System: true, At: day(n)})
+		}
+	}
+	month("KB5000010", 1, 20)
+	month("KB5000020", 2, 20)
+	month("KB5000030", 3, 20)
+	month("KB5000015", 1, 3) // the boot loader's list, say: one thing alone
+	all = append(
+		all, windows.Fix{KB: "KB5000020", System: true, At: day(12)}, windows.Fix{KB: "KB5000010", System: true, At: day(1).AddDate(-9, 0, 0)}, // told late, and an old one told again
+		windows.Fix{KB: "KB5000011", Supersedes: []string{"KB5000009"}, System: true, At: day(1)}, windows.Fix{KB: "KB5000010", Supersedes: []string{"KB5000011"}, System: true, At: day(1)},
+	)
+	for _, c := range []struct {
+		name, build, installed, asked string
+		want                          bool
+	}{
+		{"earlier", "10.0.17763", "KB5000020", "KB5000010", true},
+		{"itself", "10.0.17763", "KB5000020", "KB5000020", true},
+		{"later", "10.0.17763", "KB5000020", "KB5000030", false},
+		{"one_thing_alone", "10.0.17763", "KB5000020", "KB5000015", false},
+		{"one_thing_installed_holds_nothing", "10.0.17763", "KB5000015", "KB5000010", false},
+		{"unknown_installed", "10.0.17763", "KB5999999", "KB5000010", false},
+		{"by_chain_to_what_it_holds", "10.0.17763", "KB5000020", "KB5000009", true},
+		{"before_windows_10", "6.3.9600", "KB5000020", "KB5000010", false},
+	} {
+		h := windows.NewHost(host(c.build, c.installed), all)
+		if has, why, ok := h.Has(windows.Fix{KB: c.asked}); has != c.want || !ok {
+			t.Errorf("%s: got %v %q %v, want %v", c.name, has, why, ok, c.want)
+		}
+	}
+}
+
+// TestLifecycle names systems as endoflife.date does.
+func TestLifecycle(t *testing.T) {
+	for _, c := range []struct {
+		os            inventory.OS
+		product, want string
+	}{
+		{inventory.OS{VersionID: "2019", Build: "10.0.17763.1", PrettyName: "Windows Server 2019 Datacenter"}, "windows-server", "2019"},
+		{inventory.OS{VersionID: "2012 R2", Build: "6.3.9600", PrettyName: "Windows Server 2012 R2 Standard"}, "windows-server", "2012-r2"},
+		{inventory.OS{VersionID: "2008 R2", Build: "6.1.7601", PrettyName: "Windows Server 2008 R2 Standard"}, "windows-server", "2008-r2-sp1"},
+		{inventory.OS{VersionID: "23H2", Build: "10.0.25398.1", PrettyName: "Windows Server 2022 Datacenter"}, "windows-server", "23h2-ac"},
+		{inventory.OS{VersionID: "2004", Build: "10.0.19041.1", PrettyName: "Windows Server Datacenter"}, "windows-server", "2004-sac"},
+		{inventory.OS{VersionID: "10", Build: "10.0.19045.1", PrettyName: "Windows 10 Pro 22H2"}, "windows", "10-22h2"},
+		{inventory.OS{VersionID: "11", Build: "10.0.26100.1", PrettyName: "Windows 11 Enterprise"}, "windows", "11-24h2-e"},
+		{inventory.OS{VersionID: "11", Build: "10.0.26100.1", PrettyName: "Windows 11 Pro"}, "windows", "11-24h2-w"},
+		{inventory.OS{VersionID: "10", Build: "10.0.17763.1", PrettyName: "Windows 10 Enterprise LTSC 2019"}, "windows", "10-1809-e-lts"},
+		{inventory.OS{VersionID: "7", Build: "6.1.7601", PrettyName: "Windows 7 Professional"}, "windows", "7-sp1"},
+	} {
+		product, names := windows.Lifecycle(c.os)
+		if product != c.product || !slices.Contains(names, c.want) {
+			t.Errorf("%+v: got %q %q, want %q %q", c.os, product, names, c.product, c.want)
+		}
 	}
 }
 
