@@ -28,9 +28,13 @@ type agentCloud struct {
 	ids     []string
 }
 
-func newAgentCloud(t *testing.T) *agentCloud {
+func newAgentCloud(t *testing.T, change ...func(*app.Config)) *agentCloud {
 	t.Helper()
-	c := &agentCloud{cloud: newCloud(t, awstest.Options{}, nil)}
+	c := &agentCloud{cloud: newCloud(t, awstest.Options{}, func(cfg *app.Config) {
+		for _, edit := range change {
+			edit(cfg)
+		}
+	})}
 	c.managed = true
 	c.ssm = ssmtest.Serve(t, c.AWS, ssmtest.Options{Now: c.now})
 	if _, err := c.ImportFeeds(t.Context(), auth.System(), examples+"/feeds", app.FeedOptions{}); err != nil {
@@ -54,9 +58,14 @@ func newAgentCloud(t *testing.T) *agentCloud {
 // captured sets what the agent of the first instance lists, and lets half an hour pass.
 func (c *agentCloud) captured(versions map[string]string) {
 	c.tick(30 * time.Minute)
+	c.capturedOn(c.ids[0], versions)
+}
+
+// capturedOn sets what the agent of an instance lists now.
+func (c *agentCloud) capturedOn(id string, versions map[string]string) {
 	at := c.now()
-	c.ssm.SetInventory(c.account, region, c.ids[0], "AWS:InstanceInformation", "1.0", at, []map[string]string{{
-		"InstanceId": c.ids[0], "PlatformName": "AlmaLinux", "PlatformVersion": "10.2", "PlatformType": "Linux", "AgentType": "amazon-ssm-agent", "AgentVersion": "3.3.1",
+	c.ssm.SetInventory(c.account, region, id, "AWS:InstanceInformation", "1.0", at, []map[string]string{{
+		"InstanceId": id, "PlatformName": "AlmaLinux", "PlatformVersion": "10.2", "PlatformType": "Linux", "AgentType": "amazon-ssm-agent", "AgentVersion": "3.3.1",
 		"ComputerName": "web", "IpAddress": "10.0.0.5", "ResourceType": "EC2Instance", "InstanceStatus": "Active",
 	}})
 	var apps []map[string]string
@@ -68,7 +77,7 @@ func (c *agentCloud) captured(versions map[string]string) {
 		})
 	}
 	slices.SortFunc(apps, func(a, b map[string]string) int { return strings.Compare(a["Name"], b["Name"]) })
-	c.ssm.SetInventory(c.account, region, c.ids[0], "AWS:Application", "1.1", at, apps)
+	c.ssm.SetInventory(c.account, region, id, "AWS:Application", "1.1", at, apps)
 }
 
 func (c *agentCloud) read() {
@@ -197,6 +206,14 @@ func TestManageAgents(t *testing.T) {
 	}
 	if list := plan(app.AgentOptions{Apply: true}); len(list) != 1 || list[0].Done {
 		t.Errorf("done a second time: %+v", list)
+	}
+	for _, name := range c.ssm.Documents(c.account, region) {
+		if strings.HasPrefix(name, "HinomiInvokeLinux") && !strings.Contains(c.ssm.Content(c.account, region, name), "--path '/opt/apps' --path '/srv'") {
+			t.Errorf("what the association runs has not the further folders: %s", c.ssm.Content(c.account, region, name))
+		}
+	}
+	if !slices.ContainsFunc(c.ssm.Documents(c.account, region), func(n string) bool { return strings.HasPrefix(n, "HinomiInvokeLinux") }) {
+		t.Errorf("no document runs the collector on Linux: %v", c.ssm.Documents(c.account, region))
 	}
 	for _, a := range c.ssm.Associations(c.account, region) { // somebody deletes one
 		if strings.HasPrefix(a.Name, "HinomiInventoryCollection") {

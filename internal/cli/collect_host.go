@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -13,7 +14,9 @@ import (
 // What the collector may take of a host, which has other work to do.
 const (
 	hostTime   = 4 * time.Minute // under the five minutes that Systems Manager gives it
+	lookTime   = 3 * time.Minute // of these: for everything; then the system's packages alone are told
 	hostMemory = 120 << 20       // bytes of Go's heap: 150 MB in all
+	hostData   = 256 << 20       // bytes that the kernel gives at most: Go takes address space in pieces of 64 MB
 )
 
 // collectHostCommand is the collector that Systems Manager runs on hosts.
@@ -43,7 +46,10 @@ low priority, and takes one processor and at most 150 MB.`,
 		}
 		debug.SetMemoryLimit(hostMemory)
 		debug.SetGCPercent(50)
+		runtime.GOMAXPROCS(1)
+		boundMemory(hostData)
 		beNice()
+		o.Time = lookTime
 		ctx, done := context.WithTimeout(cmd.Context(), hostTime)
 		defer done()
 		if o.Root == "/" {

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !linux
 
 package cli
 
@@ -8,3 +8,6 @@ import "golang.org/x/sys/unix"
 func beNice() {
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
 }
+
+// boundMemory does nothing here: Go's own limit holds.
+func boundMemory(uint64) {}

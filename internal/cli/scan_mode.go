@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,15 +76,16 @@ snapshot-volumes means hybrid. An organisation's account decides for all its mem
 // scanSettingsCommand shows and changes what scans leave out, where agents look, and how much runs at once.
 func (c *command) scanSettingsCommand() *cobra.Command {
 	var keys, paths, agents []string
-	var account, windows string
-	var atOnce, days int
+	var account, windows, syncName string
+	var atOnce, days, syncFrom int
 	var secrets bool
 	cmd := &cobra.Command{
 		Use: "settings", Short: "Show or change exclusion tags, further paths of agents, the Windows schedule and scans at once", Args: cobra.NoArgs,
 		Long: `Exclusion: an instance that carries one of the tag keys, whatever the value, is not scanned and its open findings are closed with that reason;
 a volume whose KMS key carries one is not read without an agent.
 Agents: what is made, and repaired hourly, in the Systems Manager of accounts whose connectors allow manage-ssm (hinomi scan plan shows it):
-the software inventory of AWS's agent, hinomi's collector on Linux (deep inspection) and Windows, a resource data sync for large fleets.
+the software inventory of AWS's agent, hinomi's collector on Linux (deep inspection) and Windows, a resource data sync for large fleets: where a
+region has as many managed instances as --sync-from says, their inventories are read from its bucket. --sync-name uses one that is there already.
 Further paths: up to 5 folders per account, and 5 for all accounts, in which agents look for language packages beside the default ones.`,
 	}
 	cmd.Flags().StringSliceVar(&keys, "exclude-tags", nil, "replace the tag keys that exclude; '' empties them")
@@ -91,6 +93,8 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 	cmd.Flags().StringVar(&account, "account", "", "the account that --paths is for")
 	cmd.Flags().StringVar(&windows, "windows-schedule", "", "when agents collect on Windows: rate(6 hours) or cron(…)")
 	cmd.Flags().StringSliceVar(&agents, "agents", nil, "what is kept in Systems Manager: inventory, deep, windows, data-sync; '' for nothing")
+	cmd.Flags().StringVar(&syncName, "sync-name", "", "an existing resource data sync whose bucket is read, in place of hinomi's own; '' for hinomi's own")
+	cmd.Flags().IntVar(&syncFrom, "sync-from", 0, "with how many managed instances in a region the data sync's bucket is read")
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "also look for private keys and tokens that lie on disks; only place and fingerprint are kept")
 	cmd.Flags().IntVar(&days, "baseline-days", 0, "how long the snapshot of a volume may stay as its baseline")
 	cmd.Flags().IntVar(&atOnce, "per-account", 0, "agentless scans at once in one account")
@@ -100,7 +104,7 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 		if err != nil {
 			return err
 		}
-		if changed("agents") || changed("baseline-days") || changed("secrets") || changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") {
+		if changed("agents") || changed("baseline-days") || changed("secrets") || changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") || changed("sync-name") || changed("sync-from") {
 			if err := a.EditScanSettings(ctx, operator(), func(s *coverage.Settings) error {
 				if changed("exclude-tags") {
 					s.ExcludeKeys = append([]string{}, keys...)
@@ -113,6 +117,12 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 				}
 				if changed("windows-schedule") {
 					s.WindowsSchedule = windows
+				}
+				if changed("sync-name") {
+					s.SyncName = syncName
+				}
+				if changed("sync-from") {
+					s.SyncFrom = syncFrom
 				}
 				if changed("secrets") {
 					s.Secrets = secrets
@@ -135,22 +145,30 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 		if err != nil {
 			return err
 		}
-		v := view{header: []string{"SETTING", "VALUE"}, data: s}
-		var kept []string
-		for _, p := range s.Agents {
-			kept = append(kept, string(p))
-		}
-		v.rows = append(v.rows, []string{"kept in Systems Manager", orNone(kept)}, []string{"exclusion tags", orNone(s.ExcludeKeys)}, []string{"scans at once in an account", fmt.Sprint(s.PerAccount)}, []string{"looks for secrets", fmt.Sprint(s.Secrets)}, []string{"days of a baseline", fmt.Sprint(s.BaselineDays)}, []string{"schedule on Windows", s.WindowsSchedule})
-		for _, at := range slices.Sorted(maps.Keys(s.DeepPaths)) {
-			name := "further paths, all accounts"
-			if at != "" {
-				name = "further paths, " + at
-			}
-			v.rows = append(v.rows, []string{name, orNone(s.DeepPaths[at])})
-		}
-		return c.show(v)
+		return c.show(settingsView(&s))
 	})
 	return cmd
+}
+
+// settingsView is how settings of scans are shown.
+func settingsView(s *coverage.Settings) view {
+	v := view{header: []string{"SETTING", "VALUE"}, data: s}
+	var kept []string
+	for _, p := range s.Agents {
+		kept = append(kept, string(p))
+	}
+	v.rows = append(v.rows, []string{"kept in Systems Manager", orNone(kept)}, []string{"exclusion tags", orNone(s.ExcludeKeys)},
+		[]string{"scans at once in an account", fmt.Sprint(s.PerAccount)},
+		[]string{"looks for secrets", fmt.Sprint(s.Secrets)}, []string{"days of a baseline", fmt.Sprint(s.BaselineDays)}, []string{"schedule on Windows", s.WindowsSchedule},
+		[]string{"data sync's bucket is read", fmt.Sprintf("%s, from %d instances in a region", cmp.Or(s.SyncName, "hinomi's own"), s.SyncFrom)})
+	for _, at := range slices.Sorted(maps.Keys(s.DeepPaths)) {
+		name := "further paths, all accounts"
+		if at != "" {
+			name = "further paths, " + at
+		}
+		v.rows = append(v.rows, []string{name, orNone(s.DeepPaths[at])})
+	}
+	return v
 }
 
 func setPaths(s *coverage.Settings, account string, paths []string) {

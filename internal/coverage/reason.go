@@ -38,6 +38,29 @@ const (
 	AssetStale       Reason = "ASSET_STALE"        // ours: the asset itself lies in a gap of the last sync
 )
 
+// Who found a gap of deep inspection (inventory.Gap, FoundBy): by these the coverage of an instance tells why its language packages were not seen.
+const (
+	GapDeepNone     = "deep-inspection"          // the collector has not delivered
+	GapDeepTime     = "deep-inspection-time"     // it ran into the limit of its time
+	GapDeepPackages = "deep-inspection-packages" // what it found is more than can be delivered
+	GapDeepDaily    = "deep-inspection-daily"    // Systems Manager takes no more inventory of that instance for now
+)
+
+// ReasonOfGap returns the reason that a gap stands for, by who found it; "" if it stands for none of its own.
+func ReasonOfGap(foundBy string) Reason {
+	switch foundBy {
+	case GapDeepNone:
+		return DeepNoInventory
+	case GapDeepTime:
+		return DeepTimeLimit
+	case GapDeepPackages:
+		return DeepPackageLimit
+	case GapDeepDaily:
+		return DeepDailyLimit
+	}
+	return ""
+}
+
 // Reasons lists them, for filters.
 func Reasons() []Reason {
 	return []Reason{

@@ -1,11 +1,13 @@
 package coverage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Mode says which methods scan an account's instances (botocore inspector2, Ec2ScanMode).
@@ -51,11 +53,20 @@ type Settings struct {
 	Secrets bool `json:"secrets,omitempty"`
 	// WindowsSchedule is when agents collect on Windows: a cron() or rate() expression of Systems Manager.
 	WindowsSchedule string `json:"windowsSchedule"`
+	// SyncName names a resource data sync that is there already, in every place where it is to be used; "" is the one that hinomi makes.
+	SyncName string `json:"syncName,omitempty"`
+	// SyncFrom is with how many managed instances in a region their inventories are read from the data sync's bucket. 1: always.
+	SyncFrom int `json:"syncFrom"`
 }
+
+// DefaultSyncFrom is one page of managed instances (SSM API reference, DescribeInstanceInformation: MaxResults up to 50). A look at that many
+// costs 300 requests of Systems Manager, six each, and four of S3 for any number up to 1,000. Fewer are asked of Systems Manager itself, which
+// needs no bucket and knows of a new inventory before the bucket has it.
+const DefaultSyncFrom = 50
 
 // DefaultSettings are the model's: the exclusion tag of Amazon Inspector (user guide, "Excluding instances"), Windows every 6 hours ("Windows scans").
 func DefaultSettings() Settings {
-	return Settings{ExcludeKeys: []string{"InspectorEc2Exclusion"}, PerAccount: 20, BaselineDays: 7, Agents: []AgentPart{AgentInventory}, WindowsSchedule: "rate(6 hours)"}
+	return Settings{ExcludeKeys: []string{"InspectorEc2Exclusion"}, PerAccount: 20, BaselineDays: 7, Agents: []AgentPart{AgentInventory}, WindowsSchedule: "rate(6 hours)", SyncFrom: DefaultSyncFrom}
 }
 
 // AgentPart is a part of scanning with agents that hinomi makes in an account's Systems Manager.
@@ -74,12 +85,14 @@ func AgentParts() []AgentPart {
 	return []AgentPart{AgentInventory, AgentDeep, AgentWindows, AgentDataSync}
 }
 
-// PathsFor returns the further folders for an account: those of all, and its own. An organisation's account decides for its members.
+// PathsFor returns the further folders for an account, at most ten: its own, and those of its organisation's account, or where that has none,
+// "" without one, those of all.
 func (s *Settings) PathsFor(organisation, account string) []string {
-	if organisation != "" {
-		account = organisation
+	above, ok := s.DeepPaths[organisation]
+	if !ok {
+		above = s.DeepPaths[""]
 	}
-	out := slices.Concat(s.DeepPaths[""], s.DeepPaths[account])
+	out := slices.Concat(above, s.DeepPaths[account])
 	slices.Sort(out)
 	return slices.Compact(out)
 }
@@ -137,6 +150,15 @@ func (s *Settings) badScanTag() string {
 
 var schedulePattern = regexp.MustCompile(`^(rate\([1-9][0-9]* (minutes?|hours?|days?)\)|cron\([0-9A-Z*?,/# -]+\))$`)
 
+// syncPattern is Systems Manager's (SSM API reference, ResourceDataSyncName: 1 to 64 characters) without spaces and control characters.
+var syncPattern = regexp.MustCompile(`^[!-~]{1,64}$`)
+
+// plainPath reports whether a folder may be handed to a host's shell by way of a document of Systems Manager, which reads {{ as its own.
+func plainPath(p string) bool {
+	return strings.HasPrefix(p, "/") && len(p) <= 200 && !strings.Contains(p, "..") && !strings.Contains(p, "{{") && !strings.ContainsAny(p, "*?") &&
+		!strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError })
+}
+
 // Validate checks settings and returns one error that names every fault, wrapping ErrSettings.
 func (s *Settings) Validate() error {
 	var bad []string
@@ -147,10 +169,10 @@ func (s *Settings) Validate() error {
 	}
 	for place, paths := range s.DeepPaths {
 		if len(paths) > MaxDeepPaths {
-			bad = append(bad, fmt.Sprintf("%d folders for %q, at most %d", len(paths), place, MaxDeepPaths))
+			bad = append(bad, fmt.Sprintf("%d folders for %s, at most %d", len(paths), cmp.Or(place, "all accounts"), MaxDeepPaths))
 		}
 		for _, p := range paths {
-			if !strings.HasPrefix(p, "/") || len(p) > 200 || strings.Contains(p, "..") || strings.ContainsAny(p, "*?\n\r\x00") {
+			if !plainPath(p) {
 				bad = append(bad, fmt.Sprintf("folder %q is not a plain absolute path of at most 200 characters", p))
 			}
 		}
@@ -171,6 +193,12 @@ func (s *Settings) Validate() error {
 	}
 	if !schedulePattern.MatchString(s.WindowsSchedule) {
 		bad = append(bad, fmt.Sprintf("schedule %q is neither rate(N hours) nor cron(...)", s.WindowsSchedule))
+	}
+	if s.SyncFrom < 1 || s.SyncFrom > 1_000_000 {
+		bad = append(bad, fmt.Sprintf("a data sync from %d instances on, 1 to 1000000 are possible", s.SyncFrom))
+	}
+	if s.SyncName != "" && !syncPattern.MatchString(s.SyncName) {
+		bad = append(bad, fmt.Sprintf("%q is no name of a resource data sync: 1 to 64 characters without spaces", s.SyncName))
 	}
 	if len(bad) > 0 {
 		slices.Sort(bad)

@@ -45,6 +45,12 @@ func inspectedCoverage(ref asset.Ref, name string, inv *inventory.Inventory, has
 		c.Reason = coverage.UnsupportedOS
 		missing = append(missing, "the operating system could not be identified")
 	}
+	for _, g := range inv.Gaps {
+		if r := coverage.ReasonOfGap(g.FoundBy); r != "" && c.Reason == coverage.Successful {
+			c.Reason = r
+			missing = append(missing, g.Reason) // first: it says what is the matter
+		}
+	}
 	missing = append(missing, m.NotAssessed...) // the inventory's own gaps are among them
 	if len(missing) > 0 {
 		if c.Reason == coverage.Successful {

@@ -164,7 +164,7 @@ func (a *Agents) agentManager(ctx context.Context, session *awsclient.Session, a
 func wantOf(s *coverage.Settings, account, owner string, pack *agents.Package) agents.Want {
 	has := func(p coverage.AgentPart) bool { return slices.Contains(s.Agents, p) }
 	w := agents.Want{
-		Inventory: has(coverage.AgentInventory), DataSync: has(coverage.AgentDataSync), Windows: has(coverage.AgentWindows), Linux: has(coverage.AgentDeep),
+		Inventory: has(coverage.AgentInventory), DataSync: has(coverage.AgentDataSync) && s.SyncName == "", Windows: has(coverage.AgentWindows), Linux: has(coverage.AgentDeep),
 		WindowsSchedule: s.WindowsSchedule, Package: pack,
 	}
 	if w.Linux {

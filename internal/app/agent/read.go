@@ -48,7 +48,7 @@ func (a *Agents) ReadAgents(ctx context.Context) error {
 		if c == nil || !c.Enabled {
 			continue
 		}
-		if err := a.readAgentPlace(ctx, c, world, p); err != nil {
+		if err := a.readAgentPlace(ctx, c, &facts.Settings, world, p); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -84,15 +84,25 @@ func agentPlaces(world *snapshot.Snapshot, f *eligibility.Facts) []agentPlace {
 	return out
 }
 
-func (a *Agents) readAgentPlace(ctx context.Context, c *connector.Connector, world *snapshot.Snapshot, p agentPlace) error {
+// look is one look at the inventories of a place.
+type look struct {
+	session *awsclient.Session
+	reader  *ssm.Reader
+	reads   map[string]store.AgentRead // what was read before, by instance
+	bucket  *synced                    // nil: Systems Manager is asked
+	deep    func(*ssm.Instance) bool   // deep inspection is wanted on the instance
+	now     time.Time
+}
+
+func (a *Agents) readAgentPlace(ctx context.Context, c *connector.Connector, s *coverage.Settings, world *snapshot.Snapshot, p agentPlace) error {
 	session, err := a.Session(ctx, c)
 	if err != nil {
 		return err
 	}
 	at := ssm.Place{Account: p.account, Region: p.region}
-	reader := ssm.New(session.SSM(p.region), at)
-	list, err := reader.Instances(ctx)
-	kept := store.AgentPlace{Account: p.account, Region: p.region, ReadAt: a.Now()}
+	l := &look{session: session, reader: ssm.New(session.SSM(p.region), at), deep: deepWanted(s, c), now: a.Now()}
+	list, err := l.reader.Instances(ctx)
+	kept := store.AgentPlace{Account: p.account, Region: p.region, ReadAt: l.now}
 	if err != nil {
 		fault := session.Classify(err)
 		kept.Fault = fault.String()
@@ -102,46 +112,78 @@ func (a *Agents) readAgentPlace(ctx context.Context, c *connector.Connector, wor
 	for i := range list {
 		managed[list[i].Ref.ID] = &list[i]
 	}
+	if l.reads, err = a.DB.AgentReads(ctx, p.account, p.region); err != nil {
+		return err
+	}
+	l.bucket = a.sync(ctx, s, session, l.reader, p, managed, &kept)
 	var faults []error
 	for _, i := range p.instances {
 		m := managed[i.ID]
 		if m == nil {
 			continue
 		}
-		if err := a.readAgent(ctx, reader, session, i, m); err != nil {
+		if err := a.readAgent(ctx, l, i, m); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", i.ID, err))
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
-	a.agentFacts(ctx, session, reader, world, p, managed, &kept)
+	if kept.Sync != nil {
+		kept.Sync.Saved = max(0, kept.Sync.Saved-kept.Sync.Calls)
+	}
+	a.tell(ctx, p, kept.Sync)
+	a.agentFacts(ctx, session, l.reader, world, p, managed, &kept)
 	return errors.Join(append(faults, a.DB.PutAgentPlace(ctx, kept))...)
 }
 
-// readAgent reads an instance's inventory if something of it is new, and puts it through the line.
-func (a *Agents) readAgent(ctx context.Context, r *ssm.Reader, session *awsclient.Session, i *asset.Instance, m *ssm.Instance) error {
-	ref := asset.RefOf(i)
-	known, err := a.DB.AgentCaptured(ctx, ref)
-	if err != nil {
-		return err
+// deepWanted returns whether deep inspection is on for an instance that a connector reads.
+func deepWanted(s *coverage.Settings, c *connector.Connector) func(*ssm.Instance) bool {
+	return func(m *ssm.Instance) bool {
+		part := map[string]coverage.AgentPart{"Linux": coverage.AgentDeep, "Windows": coverage.AgentWindows}[m.PlatformType]
+		return part != "" && c.Enabled && c.May(connector.ManageSSM) && slices.Contains(s.Agents, part)
 	}
-	before := session.Calls()
-	items, err := r.Read(ctx, i.ID, known)
-	if err != nil {
-		return errors.New(session.Classify(err).String())
+}
+
+// items returns an instance's items if something of them is new; none if not. read is then what is to be remembered once they are judged.
+func (a *Agents) items(ctx context.Context, l *look, i *asset.Instance, read *store.AgentRead) (ssm.Items, error) {
+	if l.bucket != nil {
+		if items, ok := l.bucket.read(ctx, l, i, read); ok {
+			return items, nil
+		}
+		l.bucket.stats.Asked++
 	}
+	items, err := l.reader.Read(ctx, i.ID, read.Captured)
+	if err != nil {
+		return nil, errors.New(l.session.Classify(err).String())
+	}
+	read.AskedAt = l.now
 	news := false
 	for _, item := range items {
 		news = news || !item.Known
 	}
 	if !news {
-		return nil // judged already; advisories that change judge it again without a call
-	}
-	if len(known) > 0 { // what is new is judged together with what is not
-		if items, err = r.Read(ctx, i.ID, nil); err != nil {
-			return errors.New(session.Classify(err).String())
+		if l.bucket == nil {
+			return nil, nil // judged already; advisories that change judge it again without a call
 		}
+		return nil, a.DB.PutAgentRead(ctx, asset.RefOf(i), *read)
+	}
+	if l.bucket != nil && l.bucket.late {
+		l.bucket.stats.Behind++
+	}
+	if err := l.reader.Whole(ctx, i.ID, items); err != nil { // what is new is judged together with what is not
+		return nil, errors.New(l.session.Classify(err).String())
+	}
+	return items, nil
+}
+
+// readAgent reads an instance's inventory if something of it is new, and puts it through the line.
+func (a *Agents) readAgent(ctx context.Context, l *look, i *asset.Instance, m *ssm.Instance) error {
+	ref, read := asset.RefOf(i), l.reads[i.ID]
+	before := l.session.Calls()
+	items, err := a.items(ctx, l, i, &read)
+	if err != nil || len(items) == 0 {
+		return err
 	}
 	composed, err := ssm.Compose(m, items)
 	if err != nil {
@@ -154,18 +196,32 @@ func (a *Agents) readAgent(ctx context.Context, r *ssm.Reader, session *awsclien
 		}})
 	}
 	if composed.Object != nil && composed.Object.Of(ssm.CollectedPrefix, i.ID) {
-		if composed.Collected, err = a.collectedObject(ctx, session, i, *composed.Object); err != nil {
+		if composed.Collected, err = a.collectedObject(ctx, l.session, i, *composed.Object); err != nil {
 			a.Log.WarnContext(ctx, "a collector's inventory cannot be fetched", slog.String("instance", i.ID), slog.Any("err", err))
 		}
 	}
-	best := ssm.Best(composed.Agent, composed.Collected, a.Now(), ssm.DefaultStale)
+	best := ssm.Best(composed.Agent, composed.Collected, l.now, ssm.DefaultStale)
 	if best == nil {
 		return nil // the coverage says that there is none
 	}
-	if err := a.inspectAgent(ctx, ref, i.Name(), best, session.Calls()-before); err != nil {
+	if gap, lacks := ssm.Deep(composed, l.now, ssm.DefaultStale); lacks && l.deep(m) {
+		best.Gaps = append(slices.Clone(best.Gaps), gap)
+	}
+	if err := a.inspectAgent(ctx, ref, i.Name(), best, l.session.Calls()-before); err != nil {
 		return err
 	}
-	return a.DB.PutAgentCaptured(ctx, ref, items.Captured())
+	read.Captured = latest(read.Captured, items.Captured())
+	return a.DB.PutAgentRead(ctx, ref, read)
+}
+
+// latest keeps the later time of each type: a bucket may be behind what Systems Manager said before.
+func latest(old, items map[string]time.Time) map[string]time.Time {
+	for kind, at := range old {
+		if at.After(items[kind]) {
+			items[kind] = at
+		}
+	}
+	return items
 }
 
 // inspectAgent judges an inventory of an agent. One that is older than what is known of the instance changes nothing.

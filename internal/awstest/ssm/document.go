@@ -30,35 +30,6 @@ type docVersion struct {
 	attachments   []attachment
 }
 
-// sync1 is a resource data sync.
-type sync1 struct {
-	SyncName      string
-	SyncType      string `json:",omitempty"`
-	S3Destination struct {
-		BucketName, Prefix, SyncFormat, Region string
-	}
-	SyncCreatedTime float64
-	LastStatus      string
-}
-
-// Syncs are the names of an account's resource data syncs in a region.
-func (s *Server) Syncs(account, region string) (names []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, v := range s.place(account, region).syncs {
-		names = append(names, v.SyncName)
-	}
-	return names
-}
-
-// DeleteSync deletes a resource data sync, as somebody else does.
-func (s *Server) DeleteSync(account, region, name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.place(account, region)
-	p.syncs = slices.DeleteFunc(p.syncs, func(v *sync1) bool { return v.SyncName == name })
-}
-
 // Documents are the names of an account's own documents in a region, sorted.
 func (s *Server) Documents(account, region string) []string {
 	s.mu.Lock()
@@ -66,42 +37,22 @@ func (s *Server) Documents(account, region string) []string {
 	return slices.Sorted(maps.Keys(s.place(account, region).documents))
 }
 
+// Content is what the version in force of a document says, "" if there is none of that name.
+func (s *Server) Content(account, region, name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.place(account, region).documents[name]
+	if d == nil || d.byDefault < 1 || d.byDefault > len(d.versions) {
+		return ""
+	}
+	return d.versions[d.byDefault-1].content
+}
+
 // DeleteDocument deletes a document, as somebody else does.
 func (s *Server) DeleteDocument(account, region, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.place(account, region).documents, name)
-}
-
-func (s *Server) createSync(c *awstest.Call, p *place) (any, *failure) {
-	in := read[sync1](s, c)
-	if slices.ContainsFunc(p.syncs, func(v *sync1) bool { return v.SyncName == in.SyncName }) {
-		return nil, &failure{"ResourceDataSyncAlreadyExistsException", "A sync configuration with the same name already exists."}
-	}
-	if len(p.syncs) >= s.opts.MaxSyncs {
-		return nil, &failure{"ResourceDataSyncCountExceededException", "You have exceeded the allowed maximum sync configurations."}
-	}
-	in.SyncCreatedTime, in.LastStatus = seconds(s.opts.Now()), "InProgress"
-	p.syncs = append(p.syncs, &in)
-	return nil, nil //nolint:nilnil // an empty answer
-}
-
-func (s *Server) deleteSync(c *awstest.Call, p *place) (any, *failure) {
-	in := read[sync1](s, c)
-	i := slices.IndexFunc(p.syncs, func(v *sync1) bool { return v.SyncName == in.SyncName })
-	if i < 0 {
-		return nil, &failure{"ResourceDataSyncNotFoundException", "The specified sync name wasn't found."}
-	}
-	p.syncs = slices.Delete(p.syncs, i, i+1)
-	return nil, nil //nolint:nilnil // an empty answer
-}
-
-func (s *Server) listSyncs(c *awstest.Call, p *place) (any, *failure) {
-	page, next, bad := cut(s, read[pager](s, c), 50, p.syncs)
-	if bad != nil {
-		return nil, bad
-	}
-	return withNext(map[string]any{"ResourceDataSyncItems": page}, next), nil
 }
 
 type documentRequest struct {

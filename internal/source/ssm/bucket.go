@@ -9,13 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/ssm/collected"
@@ -35,15 +33,18 @@ type Bucket struct {
 	Prefix  string // of the data sync; "" for none
 }
 
-// Synced is one type of one instance's inventory, as the data sync wrote it.
-type Synced struct {
+// Object is one type of one instance's inventory, as the data sync wrote it.
+type Object struct {
 	Key, ETag string
+	Size      int64 // bytes
 	Written   time.Time
-	Place     Place
-	Instance  string
-	Type      string
-	Item      Item
 }
+
+// Index is what a data sync wrote, by instance and type of inventory.
+type Index map[string]map[string]Object
+
+// SyncTypes lists the types of inventory that are read from a bucket: those of which an inventory is made.
+func SyncTypes() []string { return []string{Application, WindowsUpdate, Detailed, CollectedByUs} }
 
 // The bounds of one object: a type of inventory has at most 10,000 entries, and the agent sends at most 3 MB of it.
 const (
@@ -51,39 +52,44 @@ const (
 	maxLine   = 1 << 20
 )
 
-// Synced reads the objects of a type of inventory that are new: those whose ETag is not what known returns for their key. Objects are
-// read one after the other as they are asked for. An object that cannot be read or understood comes with its error, and the others follow.
-func (b Bucket) Synced(ctx context.Context, at Place, kind string, known func(key string) (etag string)) iter.Seq2[Synced, error] {
-	return func(yield func(Synced, error) bool) {
-		folder := fmt.Sprintf("%s/accountid=%s/region=%s/resourcetype=ManagedInstanceInventory/", kind, at.Account, at.Region)
-		if b.Prefix != "" {
-			folder = strings.TrimSuffix(b.Prefix, "/") + "/" + folder
+// Index lists what the data sync wrote of a place: one request a type and a thousand instances. Only instances that are wanted are in it.
+func (b Bucket) Index(ctx context.Context, at Place, wanted func(instance string) bool) (Index, error) {
+	out := Index{}
+	for _, kind := range SyncTypes() {
+		if err := b.list(ctx, at, kind, wanted, out); err != nil {
+			return nil, err
 		}
-		in := &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: &folder, ExpectedBucketOwner: b.owner()}
-		for range maxPages {
-			page, err := b.Objects.ListObjectsV2(ctx, in)
-			if err != nil {
-				yield(Synced{Place: at, Type: kind}, fmt.Errorf("list %s in bucket %s: %w", folder, b.Name, err))
-				return
-			}
-			for _, o := range page.Contents {
-				s := Synced{Key: aws.ToString(o.Key), ETag: aws.ToString(o.ETag), Written: aws.ToTime(o.LastModified), Place: at, Type: kind}
-				id, ok := strings.CutSuffix(strings.TrimPrefix(s.Key, folder), ".json")
-				if !ok || strings.Contains(id, "/") || id == "" || known(s.Key) == s.ETag {
-					continue
-				}
-				s.Instance = id
-				if !yield(b.read(ctx, s, o)) {
-					return
-				}
-			}
-			if !aws.ToBool(page.IsTruncated) {
-				return
-			}
-			in.ContinuationToken = page.NextContinuationToken
-		}
-		yield(Synced{Place: at, Type: kind}, fmt.Errorf("list %s in bucket %s: %w", folder, b.Name, errEndless))
 	}
+	return out, nil
+}
+
+func (b Bucket) list(ctx context.Context, at Place, kind string, wanted func(string) bool, out Index) error {
+	folder := fmt.Sprintf("%s/accountid=%s/region=%s/resourcetype=ManagedInstanceInventory/", kind, at.Account, at.Region)
+	if b.Prefix != "" {
+		folder = strings.TrimSuffix(b.Prefix, "/") + "/" + folder
+	}
+	in := &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: &folder, ExpectedBucketOwner: b.owner()}
+	for range maxPages {
+		page, err := b.Objects.ListObjectsV2(ctx, in)
+		if err != nil {
+			return fmt.Errorf("list %s in bucket %s: %w", folder, b.Name, err)
+		}
+		for _, o := range page.Contents {
+			id, ok := strings.CutSuffix(strings.TrimPrefix(aws.ToString(o.Key), folder), ".json")
+			if !ok || strings.Contains(id, "/") || !wanted(id) {
+				continue
+			}
+			if out[id] == nil {
+				out[id] = map[string]Object{}
+			}
+			out[id][kind] = Object{Key: aws.ToString(o.Key), ETag: aws.ToString(o.ETag), Size: aws.ToInt64(o.Size), Written: aws.ToTime(o.LastModified)}
+		}
+		if !aws.ToBool(page.IsTruncated) {
+			return nil
+		}
+		in.ContinuationToken = page.NextContinuationToken
+	}
+	return fmt.Errorf("list %s in bucket %s: %w", folder, b.Name, errEndless)
 }
 
 func (b Bucket) owner() *string {
@@ -93,18 +99,20 @@ func (b Bucket) owner() *string {
 	return &b.Owner
 }
 
-func (b Bucket) read(ctx context.Context, s Synced, o s3types.Object) (Synced, error) {
-	if aws.ToInt64(o.Size) > maxObject {
-		return s, fmt.Errorf("read %s of bucket %s: %d bytes, at most %d", s.Key, b.Name, aws.ToInt64(o.Size), int64(maxObject))
+// Item reads an object of an instance's inventory.
+func (b Bucket) Item(ctx context.Context, instance string, o Object) (Item, error) {
+	if o.Size > maxObject {
+		return Item{}, fmt.Errorf("read %s of bucket %s: %d bytes, at most %d", o.Key, b.Name, o.Size, int64(maxObject))
 	}
-	body, err := b.get(ctx, s.Key, maxObject)
-	if err == nil {
-		s.Item, err = ParseSynced(bytes.NewReader(body), s.Instance)
-	}
+	body, err := b.get(ctx, o.Key, maxObject)
 	if err != nil {
-		return s, fmt.Errorf("read %s of bucket %s: %w", s.Key, b.Name, err)
+		return Item{}, fmt.Errorf("read %s of bucket %s: %w", o.Key, b.Name, err)
 	}
-	return s, nil
+	item, err := ParseSynced(bytes.NewReader(body), instance)
+	if err != nil {
+		return Item{}, fmt.Errorf("read %s of bucket %s: %w", o.Key, b.Name, err)
+	}
+	return item, nil
 }
 
 func (b Bucket) get(ctx context.Context, key string, limit int64) ([]byte, error) {

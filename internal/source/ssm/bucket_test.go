@@ -5,11 +5,16 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/google/go-cmp/cmp"
 
 	ssmtest "hinomi/internal/awstest/ssm"
@@ -52,17 +57,28 @@ func TestBucket(t *testing.T) {
 	}
 	put(key(5), []byte("{broken"))
 	put(strings.Replace(key(6), "Application", "WindowsUpdate", 1), lines(nodeID(6), apps(1)))
+	put(key(8), lines(nodeID(8), apps(1))) // of an instance that is not wanted
 	put(strings.Replace(key(7), region, "eu-west-2", 1), lines(nodeID(7), apps(1)))
 	b := ssm.Bucket{Objects: client, Name: name, Owner: w.account, Prefix: "inventory"}
 	known := map[string]string{}
 	read := func() (got []string) {
-		for s, err := range b.Synced(t.Context(), ssm.Place{Account: w.account, Region: region}, ssm.Application, func(k string) string { return known[k] }) {
-			if err != nil {
-				got = append(got, s.Instance+" fault")
+		t.Helper()
+		index, err := b.Index(t.Context(), ssm.Place{Account: w.account, Region: region}, func(id string) bool { return id != nodeID(8) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range slices.Sorted(maps.Keys(index)) {
+			o, there := index[id][ssm.Application]
+			if !there || known[o.Key] == o.ETag {
 				continue
 			}
-			known[s.Key] = s.ETag
-			got = append(got, fmt.Sprintf("%s %d %s", s.Instance, len(s.Item.Entries), s.Item.Captured.Format("15:04")))
+			item, err := b.Item(t.Context(), id, o)
+			if err != nil {
+				got = append(got, id+" fault")
+				continue
+			}
+			known[o.Key] = o.ETag
+			got = append(got, fmt.Sprintf("%s %d %s", id, len(item.Entries), item.Captured.Format("15:04")))
 		}
 		return got
 	}
@@ -97,6 +113,65 @@ func TestBucket(t *testing.T) {
 	put(item.Key, item.Object[1:])
 	if _, err := b.Collected(t.Context(), *c.Object); err == nil {
 		t.Error("a changed object was taken")
+	}
+}
+
+// TestSync finds a data sync by its name, over several pages, and says why one does not hold what Systems Manager knows.
+func TestSync(t *testing.T) {
+	w := newWorld(t, ssmtest.Options{Page: 1, MaxSyncs: 3})
+	api := awsssm.NewFromConfig(w.aws.Config(region, w.key))
+	client := s3.NewFromConfig(w.aws.Config(region, w.key), func(o *s3.Options) { o.UsePathStyle = true })
+	name := "synced-" + w.account
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: region}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, sync := range []string{"other", "central"} {
+		if _, err := api.CreateResourceDataSync(t.Context(), &awsssm.CreateResourceDataSyncInput{SyncName: &sync, S3Destination: &ssmtypes.ResourceDataSyncS3Destination{
+			BucketName: &name, Prefix: aws.String("p/" + sync), Region: aws.String(region), SyncFormat: ssmtypes.ResourceDataSyncS3FormatJsonSerde,
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := ssm.New(api, ssm.Place{Account: w.account, Region: region})
+	get := func(name string) *ssm.Sync {
+		t.Helper()
+		s, err := r.Sync(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if s := get("none"); s != nil {
+		t.Errorf("got %+v of a name that is not there", s)
+	}
+	s := get("central")
+	if s == nil || s.Bucket != name || s.Prefix != "p/central" || s.Region != region || !strings.Contains(s.Stopped(), "has not run to its end") {
+		t.Fatalf("got %+v", s)
+	}
+	w.ssm.AddNode(w.account, region, ssmtest.Node{ID: nodeID(1), Ping: "Online"})
+	w.ssm.SetInventory(w.account, region, nodeID(1), ssm.Application, "1.1", noon, apps(4))
+	if n := w.ssm.RunSync(t.Context(), client, w.account, region, "central"); n != 1 || get("central").Stopped() != "" {
+		t.Errorf("%d objects, %q", n, get("central").Stopped())
+	}
+	b := ssm.Bucket{Objects: client, Name: s.Bucket, Prefix: s.Prefix}
+	index, err := b.Index(t.Context(), ssm.Place{Account: w.account, Region: region}, func(string) bool { return true })
+	if err != nil || len(index) != 1 {
+		t.Fatalf("%+v, %v", index, err)
+	}
+	synced, err := b.Item(t.Context(), nodeID(1), index[nodeID(1)][ssm.Application])
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := r.Read(t.Context(), nodeID(1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(asked[ssm.Application], synced); diff != "" {
+		t.Errorf("by API and by bucket (-want +got):\n%s", diff)
+	}
+	w.ssm.FailSync(w.account, region, "central", "AccessDenied")
+	if why := get("central").Stopped(); why != "its last run failed: AccessDenied" {
+		t.Errorf("got %q", why)
 	}
 }
 

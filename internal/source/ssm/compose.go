@@ -20,8 +20,10 @@ type Composed struct {
 	// Collected is what hinomi's collector found. Nil if it never ran, or if Object says where it lies.
 	Collected *inventory.Inventory
 	Object    *collected.Head
-	Addresses []string // IP addresses, of AWS:Network
-	Missing   []string // types that were never captured
+	Delivered bool            // the collector's item is there, whatever is in it
+	Limit     *collected.Head // the collector ran, and says which limit kept it from delivering
+	Addresses []string        // IP addresses, of AWS:Network
+	Missing   []string        // types that were never captured
 	// Known are the types that were not read again: what was composed of them before still holds.
 	Known []string
 }
@@ -60,7 +62,12 @@ func Compose(i *Instance, items Items) (Composed, error) {
 	if !there || mine.Known || len(mine.Entries) == 0 {
 		return c, nil
 	}
+	c.Delivered = true
 	head, err := collected.ReadHead(mine.Entries)
+	if err == nil && head.Limit != "" {
+		c.Limit = &head
+		return c, nil
+	}
 	if err == nil && head.Key != "" {
 		if !head.Of(CollectedPrefix, i.Ref.ID) {
 			return c, fmt.Errorf("inventory of the collector on %s: its object %q is not one of this instance's", i.Ref.ID, head.Key)

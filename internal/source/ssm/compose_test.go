@@ -13,6 +13,7 @@ import (
 	"hinomi/internal/coverage"
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/ssm"
+	"hinomi/internal/source/ssm/collected"
 )
 
 func refOf(id string) asset.Ref {
@@ -238,12 +239,66 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestDeep tells by who found the gap why an instance's language packages are not seen where they should be.
 func TestDeep(t *testing.T) {
-	for at, want := range map[time.Time]coverage.Reason{
-		{}: coverage.DeepNoInventory, noon.Add(-8 * 24 * time.Hour): coverage.DeepNoInventory, noon.Add(-time.Hour): coverage.Successful,
+	at := func(age time.Duration) *inventory.Inventory { return &inventory.Inventory{ReadAt: noon.Add(-age)} }
+	for _, tc := range []struct {
+		name   string
+		c      ssm.Composed
+		reason coverage.Reason
+		words  string
+	}{
+		{"fresh", ssm.Composed{Delivered: true, Collected: at(time.Hour)}, "", ""},
+		{"never", ssm.Composed{}, coverage.DeepNoInventory, "has not delivered"},
+		{"stale", ssm.Composed{Delivered: true, Collected: at(8 * 24 * time.Hour)}, coverage.DeepNoInventory, "more than 7 days ago"},
+		{"damaged", ssm.Composed{Delivered: true}, coverage.DeepNoInventory, "cannot be read"},
+		{"packages", ssm.Composed{Delivered: true, Limit: &collected.Head{Limit: coverage.GapDeepPackages, Detail: "too many"}}, coverage.DeepPackageLimit, "too many"},
+		{"daily", ssm.Composed{Delivered: true, Limit: &collected.Head{Limit: coverage.GapDeepDaily, Detail: "enough"}}, coverage.DeepDailyLimit, "enough"},
+		{"time", ssm.Composed{Delivered: true, Limit: &collected.Head{Limit: coverage.GapDeepTime, Detail: "too long"}}, coverage.DeepTimeLimit, "too long"},
 	} {
-		if got, words := ssm.Deep(at, noon, ssm.DefaultStale); got != want || (words == "") != (want == coverage.Successful) {
-			t.Errorf("%s: got %s %q, want %s", at, got, words, want)
+		gap, lacks := ssm.Deep(tc.c, noon, ssm.DefaultStale)
+		if lacks != (tc.reason != "") || lacks && coverage.ReasonOfGap(gap.FoundBy) != tc.reason || !strings.Contains(gap.Reason, tc.words) {
+			t.Errorf("%s: got %+v %v, want %s %q", tc.name, gap, lacks, tc.reason, tc.words)
+		}
+		for _, database := range []string{"/usr/lib/sysimage/rpm", "/var/lib/rpm", "/var/lib/dpkg/status"} {
+			if strings.HasPrefix(database, gap.Path) {
+				t.Errorf("%s: a gap at %s says that %s was not read", tc.name, gap.Path, database)
+			}
+		}
+	}
+}
+
+// TestRefused composes what a collector says that could not deliver.
+func TestRefused(t *testing.T) {
+	item := collected.Refuse(noon, coverage.GapDeepDaily, "no more today")
+	c := compose(t, "Debian GNU/Linux", "12", ssm.Items{collected.TypeName: {Captured: noon, Entries: item.Entries}})
+	if c.Collected != nil || !c.Delivered || c.Limit == nil || c.Limit.Limit != coverage.GapDeepDaily || c.Limit.Detail != "no more today" {
+		t.Errorf("got %+v", c)
+	}
+}
+
+// TestDebianSources holds that what AWS's list of Debian cannot say, the source packages by which advisories name what they mend, is a gap over
+// every one of these packages: nothing of them is taken for mended, nor for clean.
+func TestDebianSources(t *testing.T) {
+	for _, system := range []string{"Debian GNU/Linux", "Ubuntu"} {
+		c := compose(t, system, "12", ssm.Items{ssm.Application: {Captured: noon, Entries: []map[string]string{
+			{"Name": "libssl3", "Version": "3.0.11-1", "Architecture": "x86_64", "PackageId": "libssl3_3.0.11-1_amd64.deb"},
+			{"Name": "openssl", "Version": "3.0.11-1", "Architecture": "x86_64", "PackageId": "openssl_3.0.11-1_amd64.deb"},
+		}}})
+		if len(c.Agent.Packages) != 2 || len(c.Agent.Gaps) != 1 {
+			t.Fatalf("%s: %+v", system, c.Agent)
+		}
+		for _, p := range c.Agent.Packages {
+			if g := c.Agent.Gaps[0]; p.SourceName != "" || g.Path != p.Location || !strings.Contains(g.Reason, "from which source packages the 2 packages were built") {
+				t.Errorf("%s: %+v is not in the gap %+v", system, p, g)
+			}
+		}
+		mine := &inventory.Inventory{ReadAt: noon.Add(-24 * time.Hour), Covered: []string{"/usr/lib"}, Packages: []inventory.Package{
+			{Name: "libssl3", Version: "3.0.11-1", Arch: "amd64", SourceName: "openssl", FoundBy: "dpkg"},
+			{Name: "openssl", Version: "3.0.11-1", Arch: "amd64", SourceName: "openssl", FoundBy: "dpkg"},
+		}}
+		if best := ssm.Best(c.Agent, mine, noon, ssm.DefaultStale); best != mine {
+			t.Errorf("%s: the list without sources was preferred to the collector's: %+v", system, best)
 		}
 	}
 }

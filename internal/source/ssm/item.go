@@ -79,6 +79,32 @@ func (r *Reader) Read(ctx context.Context, instance string, known map[string]tim
 	return out, nil
 }
 
+// Whole reads of an instance's items those that were known when they were read, so that what is new is judged together with what is not.
+func (r *Reader) Whole(ctx context.Context, instance string, items Items) error {
+	for _, t := range Types() {
+		if !items[t].Known {
+			continue
+		}
+		item, err := r.item(ctx, instance, t, time.Time{})
+		if err != nil {
+			return r.fault(fmt.Sprintf("read inventory %s of %s", t, instance), err)
+		}
+		if items[t] = item; item.Captured.IsZero() {
+			delete(items, t)
+		}
+	}
+	return nil
+}
+
+// Calls returns how many requests a reading of the items takes by API: of every type at least one, one for every 50 entries.
+func (items Items) Calls() int {
+	n := 0
+	for _, t := range Types() {
+		n += max(1, (len(items[t].Entries)+maxPage-1)/maxPage)
+	}
+	return n
+}
+
 var errChanged = errors.New("it changes while it is read")
 
 func (r *Reader) item(ctx context.Context, instance, kind string, known time.Time) (item Item, err error) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"hinomi/internal/coverage"
 	"hinomi/internal/inventory"
 )
 
@@ -96,8 +97,21 @@ func Encode(inv *inventory.Inventory, prefix string) (Item, error) {
 	return item, nil
 }
 
+// maxDetail bounds what a refusal says in words, in bytes.
+const maxDetail = 1000
+
+// Refuse is the item of a collector that cannot deliver: which limit it ran into, one of coverage's names of gaps, and more in words.
+func Refuse(at time.Time, limit, detail string) Item {
+	if len(detail) > maxDetail {
+		detail = strings.ToValidUTF8(detail[:maxDetail], "")
+	}
+	return Item{CaptureTime: at.UTC().Format(time.RFC3339), Entries: []map[string]string{{"Form": form, "Limit": limit, "Detail": detail}}}
+}
+
 // Head is what the first entry says.
 type Head struct {
+	Limit, Detail string // set if there is no inventory: see Refuse
+
 	SHA256 string
 	Size   int
 	Key    string // of the object; "" if the entries hold it all
@@ -115,6 +129,12 @@ func ReadHead(entries []map[string]string) (Head, error) {
 	e := entries[i]
 	if e["Form"] != form {
 		return Head{}, fmt.Errorf("%w: its form is %q, this version reads %q", ErrDamaged, e["Form"], form)
+	}
+	if limit := e["Limit"]; limit != "" {
+		if coverage.ReasonOfGap(limit) == "" || len(entries) > 1 || e["Detail"] == "" || len(e["Detail"]) > maxDetail {
+			return Head{}, fmt.Errorf("%w: limit %.50q in %d entries", ErrDamaged, limit, len(entries))
+		}
+		return Head{Limit: limit, Detail: e["Detail"]}, nil
 	}
 	size, err := strconv.Atoi(e["Size"])
 	if err != nil || size <= 0 || size > maxPacked || len(e["SHA256"]) != 2*sha256.Size {
@@ -137,8 +157,8 @@ func Decode(entries []map[string]string) (*inventory.Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.Key != "" {
-		return nil, fmt.Errorf("%w: it is in object %q", ErrDamaged, h.Key)
+	if h.Key != "" || h.Limit != "" {
+		return nil, fmt.Errorf("%w: it is not in the entries (object %q, limit %q)", ErrDamaged, h.Key, h.Limit)
 	}
 	parts := make([]string, len(entries)-1)
 	seen := 0

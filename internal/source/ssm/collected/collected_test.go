@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hinomi/internal/coverage"
 	"hinomi/internal/inventory"
 	"hinomi/internal/source/ssm/collected"
 )
@@ -153,4 +154,26 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("decoded %+v", inv)
 		}
 	})
+}
+
+// TestRefuse carries the limit that a collector ran into, and no inventory that could be taken for an empty host.
+func TestRefuse(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	item := collected.Refuse(at, coverage.GapDeepPackages, strings.Repeat("ä", 2000))
+	h, err := collected.ReadHead(item.Entries)
+	if err != nil || h.Limit != coverage.GapDeepPackages || len(h.Detail) > 1000 || !strings.HasPrefix(h.Detail, "ää") || item.CaptureTime != "2026-03-01T12:00:00Z" {
+		t.Errorf("got %+v, %v", h, err)
+	}
+	if inv, err := collected.Decode(item.Entries); !errors.Is(err, collected.ErrDamaged) {
+		t.Errorf("a refusal was read as an inventory: %+v, %v", inv, err)
+	}
+	for name, e := range map[string][]map[string]string{
+		"unknown": {{"Form": "1", "Limit": "x", "Detail": "y"}}, "silent": {{"Form": "1", "Limit": coverage.GapDeepTime}},
+		"with_parts": {{"Form": "1", "Limit": coverage.GapDeepTime, "Detail": "y"}, {"Part": "0", "Data": "x"}},
+		"long":       {{"Form": "1", "Limit": coverage.GapDeepTime, "Detail": strings.Repeat("x", 1001)}},
+	} {
+		if h, err := collected.ReadHead(e); !errors.Is(err, collected.ErrDamaged) {
+			t.Errorf("%s: got %+v, %v", name, h, err)
+		}
+	}
 }
