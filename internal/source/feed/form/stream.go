@@ -149,9 +149,9 @@ const readAhead = 64 << 10
 
 // Read reads on. It returns ErrLimit once the element is too large.
 func (p *Part) Read(b []byte) (int, error) {
-	n, err := p.r.Read(b[:min(len(b), readAhead)])
+	n, err := p.r.Read(b[:min(int64(len(b)), readAhead, p.limit/2+1)])
 	p.n += int64(n)
-	if p.n > p.limit+readAhead {
+	if p.n > p.limit {
 		return n, fmt.Errorf("%w: one element of more than %d bytes", ErrLimit, p.limit)
 	}
 	return n, err
