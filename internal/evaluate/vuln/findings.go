@@ -224,6 +224,7 @@ func (b *findingBuilder) severity(p *finding.Package, hits []*Hit, c known) scor
 		notice = notice && h.Kind != "" && h.Kind != "unsound"
 	}
 	said.Record = score.All(c.cve.Severity, "CVE record")
+	slices.SortStableFunc(said.Record, func(a, b finding.CVSS) int { return notNVD(a) - notNVD(b) })
 	if hits[0].KB != "" { // the worst of what the update mends
 		for _, l := range [][]finding.CVSS{said.Vendor, said.Record, said.Shared} {
 			slices.SortStableFunc(l, func(a, b finding.CVSS) int { return cmp.Compare(b.Score, a.Score) })
@@ -238,6 +239,15 @@ func (b *findingBuilder) severity(p *finding.Package, hits []*Hit, c known) scor
 		return score.Graded{Severity: finding.Informational, Source: hits[0].Advisory.Source + " (" + hits[0].Kind + ")"}
 	}
 	return score.Grade(said)
+}
+
+// notNVD puts NVD's own scores before those of others in a CVE's record: after the publisher NVD counts (Amazon Inspector user guide,
+// "Amazon Inspector score").
+func notNVD(c finding.CVSS) int {
+	if c.Source == "NVD" {
+		return 0
+	}
+	return 1
 }
 
 // exploitation copies what is known of exploits. KEV or CISA's decision "poc" or "active" mean that one is to be had.

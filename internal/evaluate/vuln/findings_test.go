@@ -146,6 +146,7 @@ func TestSeverity(t *testing.T) {
 		{"document", nil, []advisory.Severity{v3(v31high, "")}, []advisory.Severity{v3(v31crit, "NVD")}, "low", "", 1, finding.High, "CVSS 3.1 of src"},
 		{"cve_before_erratum_of_many", nil, []advisory.Severity{v3(v31crit, "")}, []advisory.Severity{v3(v31high, "NVD")}, "", "", 2, finding.High, "CVSS 3.1 of NVD"},
 		{"cve", nil, nil, []advisory.Severity{v3(v31crit, "NVD")}, "low", "", 1, finding.Critical, "CVSS 3.1 of NVD"},
+		{"nvd_before_others", nil, nil, []advisory.Severity{v3(v31crit, "CNA"), v3(v31high, "NVD")}, "", "", 1, finding.High, "CVSS 3.1 of NVD"},
 		{"v30", nil, nil, []advisory.Severity{v3(v30low, "NVD")}, "", "", 1, finding.Low, "CVSS 3.0 of NVD"},
 		{"word", nil, nil, nil, "Important", "", 1, finding.High, "src (Important)"},
 		{"ubuntu_word", nil, []advisory.Severity{{Type: "Ubuntu", Score: "negligible"}}, nil, "", "", 1, finding.Informational, "src (negligible)"},

@@ -23,7 +23,7 @@ func (m *matcher) standing(p *inventory.Package, found []Hit) {
 		m.unseen(p, found)
 		return
 	}
-	runs := true
+	var runs bool
 	if b, ok := kernel.Of(p); ok {
 		runs = b.Is(m.running) || !m.hasRunning()
 	} else if release, ok := kernel.PatchFor(p); ok {

@@ -109,7 +109,7 @@ func Grade(s Said) Graded {
 	word, said := Word(s.Word)
 	byWord := Graded{Severity: word, Source: s.WordBy + " (" + s.Word + ")"}
 	c, by := s.pick("3.1", "3.0")
-	if by && !(said && s.WordFirst) {
+	if by && (!said || !s.WordFirst) {
 		return ofCVSS(c)
 	}
 	if said {
