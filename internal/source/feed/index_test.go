@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -213,3 +215,27 @@ func TestCatalogue(t *testing.T) {
 }
 
 func sumOf(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
+
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte(`{"status":"ok","topics":[{"n":"emacs","inst":["emacs"],"versions":["25.3"],"deprecated-at":"2018-11-14"},{"n":"kernel-5.15"}]}`))
+	f.Add([]byte(`{"value":[{"ID":"2024-Mar","CurrentReleaseDate":"2024-04-09T07:00:00Z"},{"ID":"2017-May-B","CurrentReleaseDate":"2017-06-13T07:00:00Z"}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, r := range []feed.Remote{
+			{File: "updateinfo/Amazon Linux/2/*/updateinfo.xml.gz", URL: "https://cdn.example/2/extras-catalog.json", Index: feed.AmazonExtras},
+			{File: "microsoft/cvrf/*.xml", URL: "https://api.example/cvrf/v3.0/updates", Index: feed.MicrosoftMonths},
+		} {
+			l, err := feed.PartsOf(b, r)
+			if err != nil && !errors.Is(err, feed.ErrFormat) {
+				t.Fatal(err)
+			}
+			for _, p := range l {
+				if ok, err := path.Match(r.File, p.File); !ok || err != nil || !fs.ValidPath(p.File) || p.Index != "" {
+					t.Fatalf("%q leads to the file %q", b, p.File)
+				}
+				if !strings.HasPrefix(p.URL, "https://cdn.example/2/extras/") && !strings.HasPrefix(p.URL, "https://api.example/cvrf/v3.0/cvrf/") {
+					t.Fatalf("%q leads to %q", b, p.URL)
+				}
+			}
+		}
+	})
+}
