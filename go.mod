@@ -45,8 +45,10 @@ require (
 	github.com/riverqueue/river/riverdriver/riversqlite v0.31.0
 	github.com/riverqueue/river/rivertype v0.31.0
 	github.com/rogpeppe/go-internal v1.16.0 // tests of the command line by scripts
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2 // tests: what is written, against its published schema
 	github.com/schollz/progressbar/v3 v3.19.1 // progress bars
 	github.com/spf13/cobra v1.10.2 // the command line
+	github.com/ulikunitz/xz v0.5.17 // feeds that Canonical packs so
 	golang.org/x/crypto v0.58.0 // argon2id, XChaCha20-Poly1305, fingerprints of SSH keys
 	golang.org/x/mod v0.41.0 // go.mod and pseudo-versions
 	golang.org/x/sync v0.24.0 // bounded groups, one flight for one block
