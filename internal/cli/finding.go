@@ -11,6 +11,7 @@ import (
 
 	"hinomi/internal/app"
 	"hinomi/internal/asset"
+	"hinomi/internal/cli/choice"
 	"hinomi/internal/coverage"
 	"hinomi/internal/finding"
 	"hinomi/internal/inventory"
@@ -22,7 +23,7 @@ type findingFlags struct {
 	text, failOn                                                      string
 	limit                                                             int
 	count                                                             bool
-	want                                                              choice
+	want                                                              choice.Choice
 	scanned                                                           string               // the instance that was scanned, for a document of it
 	inventory                                                         *inventory.Inventory // its inventory
 }
@@ -46,9 +47,9 @@ func (c *command) findingsCommand() *cobra.Command {
 	s.StringVar(&f.failOn, "fail-on", "", "exit with 1 if a finding is at least this severe, else with 3 if an instance was not fully assessed")
 	s.IntVar(&f.limit, "limit", 100, "at most so many; 0 is all")
 	s.BoolVar(&f.count, "count", false, "only count them")
-	f.want.flags(cmd, false)
+	f.want.Flags(cmd, false)
 	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
-		if err := f.want.read(); err != nil {
+		if err := f.want.Read(); err != nil {
 			return err
 		}
 		if c.exported() && !cmd.Flags().Changed("limit") {
@@ -70,7 +71,7 @@ func (c *command) listFindings(ctx context.Context, a *app.App, f *findingFlags)
 			return a.Store().Findings(ctx, operator().Scope, filter, from, n)
 		})
 	}
-	if f.want.narrows() {
+	if f.want.Narrows() {
 		return c.listNarrowed(ctx, a, f, fetch)
 	}
 	counts, err := a.Store().CountFindings(ctx, operator().Scope, filter)

@@ -7,21 +7,19 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"hinomi/internal/app"
-	"hinomi/internal/evaluate/vuln"
+	"hinomi/internal/cli/choice"
 	"hinomi/internal/finding"
-	"hinomi/internal/inventory"
-	"hinomi/internal/source/sbom"
-	"hinomi/internal/store/advisorydb"
 )
 
 // matchFlags are what hinomi match can be told.
 type matchFlags struct {
 	feeds, distro, advisories, failOn string
-	want                              choice
+	want                              choice.Choice
 }
 
 func (c *command) matchCommand() *cobra.Command {
@@ -44,8 +42,8 @@ Exit codes: 0 done, 1 findings at or above --fail-on, 2 an error, 3 not everythi
 	s.StringVar(&f.distro, "distro", "", "the system of a list that does not name its own: debian:12, rockylinux:9, amazonlinux:2023, ubuntu-pro:22.04 …")
 	s.StringVar(&f.advisories, "advisories", "", "advisory database to use instead of the installation's")
 	s.StringVar(&f.failOn, "fail-on", "", "exit with 1 if a finding is at least this severe (untriaged: any finding)")
-	f.want.flags(cmd, true)
-	f.want.vexFlag(cmd)
+	f.want.Flags(cmd, true)
+	f.want.VEXFlag(cmd)
 	cmd.MarkFlagsMutuallyExclusive("feeds", "advisories")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.match(cmd.Context(), args[0], f) }
 	return cmd
@@ -53,119 +51,94 @@ Exit codes: 0 done, 1 findings at or above --fail-on, 2 an error, 3 not everythi
 
 // match reads a list of packages and shows what it matches.
 func (c *command) match(ctx context.Context, name string, f *matchFlags) error {
-	if err := c.failOnWord(f.failOn); err != nil {
+	if err := c.failOn(f.failOn, func(finding.Severity) bool { return false }); err != nil {
+		return err // a wrong word is refused before anything is read
+	}
+	if err := f.want.Read(); err != nil {
 		return err
 	}
-	if err := f.want.read(); err != nil {
-		return err
-	}
-	inv, err := c.readList(name, f.distro)
+	s, err := app.ReadList(c.cfg, name, c.in, f.distro)
 	if err != nil {
-		return err
+		return listHint(err, name)
 	}
+	s.Statements = f.want.Statements()
 	if f.advisories != "" {
 		c.cfg.Advisories = f.advisories
 	}
 	if f.feeds != "" {
-		path, done, err := c.feedsOf(ctx, f.feeds)
+		done, err := c.useFeeds(ctx, f.feeds)
 		if err != nil {
 			return err
 		}
 		defer done()
-		c.cfg.Advisories = path
 	}
 	if c.output == "tsv" {
-		return c.matchRows(inv)
+		return c.matchRows(s)
 	}
-	scanned := &app.Scanned{Target: name, Kind: "sbom", Inventory: inv, Statements: f.want.statements}
-	if err := app.MatchTarget(c.cfg, scanned); err != nil {
+	if err := app.MatchTarget(c.cfg, s); err != nil {
 		return withoutAdvisories(err)
 	}
-	return c.showScan(scanned, f.failOn, &f.want)
+	return c.showScan(s, f.failOn, &f.want)
+}
+
+// listHint says what to do about a file that is no list of packages.
+func listHint(err error, name string) error {
+	switch {
+	case errors.Is(err, app.ErrDistro):
+		return usageError("--distro: %w", err)
+	case errors.Is(err, app.ErrFolder):
+		return hinted(err, "hinomi scan %s reads what is installed in it", name)
+	case errors.Is(err, app.ErrList):
+		return hinted(err, "hinomi match --help lists what is read; hinomi scan reads disks and folders")
+	}
+	return err
 }
 
 // withoutAdvisories says what to do where there are none.
 func withoutAdvisories(err error) error {
-	if errors.Is(err, app.ErrNoAdvisories) || errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, app.ErrNoAdvisories) {
 		return hinted(err, "hinomi feed update fetches them; hinomi feed import DIR takes them from a folder; --feeds DIR uses a folder at once")
 	}
 	return err
 }
 
-// failOnWord refuses a wrong severity before anything is read.
-func (c *command) failOnWord(word string) error {
-	return c.failOn(word, func(finding.Severity) bool { return false })
-}
-
-// readList reads a document that says what is installed; "-" is the standard input.
-func (c *command) readList(name, distro string) (*inventory.Inventory, error) {
-	var system inventory.OS
-	if distro != "" {
-		var err error
-		if system, err = sbom.ParseDistro(distro); err != nil {
-			return nil, usageError("--distro: %w", err)
-		}
+// useFeeds makes a folder of feeds the advisories of this command; they are kept in the user's cache (XDG Base Directory Specification).
+func (c *command) useFeeds(ctx context.Context, dir string) (done func(), err error) {
+	cache, err := os.UserCacheDir()
+	if err == nil {
+		cache = filepath.Join(cache, "hinomi", "feeds")
+	} else {
+		cache = "" // a user without a home: for this once
 	}
-	in, base := c.in, "standard input"
-	if name != "-" {
-		f, err := os.Open(name) //nolint:gosec // the file that the user named
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close() //nolint:errcheck // only read
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return nil, hinted(fmt.Errorf("%s is a folder", name), "hinomi scan %s reads what is installed in it", name)
-		}
-		in, base = f, filepath.Base(name)
+	bars := c.newBars()
+	cfg := c.cfg
+	cfg.Progress = bars.step
+	path, problems, done, err := app.FeedsOf(ctx, cfg, dir, cache)
+	bars.close(err)
+	if errors.Is(err, app.ErrNoFeed) {
+		return nil, hinted(err, "hinomi feed list names the files and their layout")
 	}
-	inv, err := sbom.Read(base, in, system)
-	if errors.Is(err, sbom.ErrUnknown) {
-		return nil, hinted(err, "hinomi match --help lists what is read; hinomi scan reads disks and folders")
+	for _, p := range problems {
+		fmt.Fprintln(c.errs, "not understood: "+printable(p.File+" "+p.Document+": "+p.Reason))
 	}
-	if err != nil {
-		return nil, err
-	}
-	inv.ReadAt = c.cfg.Now()
-	return inv, nil
+	c.cfg.Advisories = path
+	return done, err
 }
 
 // matchRows prints what the comparison of versions says, and on standard error what could not be judged.
-func (c *command) matchRows(inv *inventory.Inventory) error {
-	db, err := advisorydb.Open(c.cfg.Advisories)
+func (c *command) matchRows(s *app.Scanned) error {
+	tsv, missing, err := app.MatchRows(c.cfg, s)
 	if err != nil {
 		return withoutAdvisories(err)
 	}
-	defer db.Close() //nolint:errcheck // only read
-	res := vuln.Match(inv, db, vuln.Options{Now: c.cfg.Now()})
-	if _, err := io.WriteString(c.out, vuln.TSV(vuln.Rows(&res))); err != nil {
+	if _, err := io.WriteString(c.out, tsv); err != nil {
 		return err
 	}
-	if !res.Assessed() {
+	if len(missing) > 0 {
 		c.exit = exitNotAssessed
 	}
-	for _, n := range res.NotAssessed[:min(len(res.NotAssessed), maxNotes)] {
-		fmt.Fprintln(c.errs, "not assessed: "+printable(missingText(n)))
-	}
-	if more := len(res.NotAssessed) - maxNotes; more > 0 {
-		fmt.Fprintf(c.errs, "not assessed: … and %d more: --output json has all\n", more)
-	}
-	for _, n := range inv.Notes {
-		fmt.Fprintln(c.errs, "note: "+printable(n))
+	for _, n := range notesOf(missing, s.Inventory.Notes) {
+		fmt.Fprintln(c.errs, strings.TrimSpace(printable(n)))
 	}
 	return nil
-}
-
-// maxNotes is how much of what was not assessed is printed.
-const maxNotes = 20
-
-// missingText says in a line what could not be judged.
-func missingText(n vuln.NotAssessed) string {
-	what := n.Ecosystem
-	if n.Package != "" {
-		what = n.Package + " " + n.Version
-	}
-	if n.Packages > 1 {
-		what = fmt.Sprintf("%d packages of %s", n.Packages, n.Ecosystem)
-	}
-	return fmt.Sprintf("%s: %s: %s", n.Reason, what, n.Detail)
 }

@@ -13,14 +13,15 @@ import (
 	"hinomi/internal/action/export"
 	"hinomi/internal/app"
 	"hinomi/internal/asset"
+	"hinomi/internal/cli/choice"
 	"hinomi/internal/finding"
 )
 
 func (c *command) scanCommand() *cobra.Command {
 	var failOn, region, file string
-	var want choice
+	var want choice.Choice
 	var tags []string
-	var wait, secrets bool
+	var wait, secrets, owned bool
 	cmd := &cobra.Command{
 		Use: "scan TARGET", Short: "Scan this host, a folder, a disk image, an SBOM, an EBS snapshot or an instance", GroupID: "start", Args: cobra.MaximumNArgs(1),
 		Long: `Scans TARGET and says what is vulnerable. No server and no database are needed, only advisories (hinomi feed update).
@@ -42,18 +43,22 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 	cmd.Flags().StringVar(&file, "advisories", "", "advisory database to use instead of the installation's")
 	cmd.Flags().BoolVar(&wait, "wait", true, "of an instance: scan now, in this process; --wait=false leaves it to a server or worker")
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "also look for private keys and tokens that lie about; only place and fingerprint are shown")
-	want.flags(cmd, true)
-	want.vexFlag(cmd)
+	cmd.Flags().BoolVar(&owned, "owned", false, "list, too, what the distribution's packages brought, with its owner: for a complete SBOM")
+	want.Flags(cmd, true)
+	want.VEXFlag(cmd)
 	cmd.Flags().StringSliceVar(&tags, "tag", nil, "scan the activated instances that carry one of these tags of ours")
 	cmd.AddCommand(c.scanList(), c.scanModeCommand(), c.scanSettingsCommand(), c.scanPlanCommand(), c.scanDisableCommand(), c.scanBaselinesCommand())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if (len(args) == 1) == (len(tags) > 0) {
 			return usageError("scan takes one TARGET, or --tag")
 		}
+		if owned && (len(tags) > 0 || strings.HasPrefix(args[0], "i-")) {
+			return usageError("--owned is for a TARGET that is not an instance: scan its snapshot, ebs:snap-…")
+		}
 		if file != "" {
 			c.cfg.Advisories = file
 		}
-		if err := want.read(); err != nil {
+		if err := want.Read(); err != nil {
 			return err
 		}
 		if len(tags) > 0 {
@@ -66,13 +71,13 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 				return c.scanInstance(ctx, a, args[0], wait, failOn, &want)
 			})(cmd, args)
 		}
-		return c.scanTarget(cmd.Context(), args[0], app.TargetOptions{Region: region, Kernel: runningKernel(), Secrets: secrets}, failOn, &want)
+		return c.scanTarget(cmd.Context(), args[0], app.TargetOptions{Region: region, Kernel: runningKernel(), Secrets: secrets, Owned: owned}, failOn, &want)
 	}
 	return cmd
 }
 
 // scanTarget scans without an installation.
-func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOptions, failOn string, want *choice) error {
+func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOptions, failOn string, want *choice.Choice) error {
 	if _, ok := finding.ParseSeverity(failOn); !ok {
 		return c.failOn(failOn, nil) // refused before the disk is read
 	}
@@ -93,7 +98,7 @@ func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOpt
 	if c.output == "cyclonedx" {
 		return export.CycloneDX(c.out, s.Inventory, app.Version)
 	}
-	s.Statements = want.statements
+	s.Statements = want.Statements()
 	if err := app.MatchTarget(cfg, s); err != nil {
 		if errors.Is(err, app.ErrNoAdvisories) {
 			return hinted(err, "hinomi feed update fetches them; hinomi feed import DIR takes them from a folder")
@@ -104,8 +109,8 @@ func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOpt
 }
 
 // showScan shows a scan's result; its exit code says findings before "not fully assessed".
-func (c *command) showScan(s *app.Scanned, failOn string, want *choice) error {
-	found, notes := want.apply(s.Matched.Findings, c.cfg.Now())
+func (c *command) showScan(s *app.Scanned, failOn string, want *choice.Choice) error {
+	found, notes := want.Apply(s.Matched.Findings, c.cfg.Now())
 	notes = append(notes, s.Inventory.Notes...)
 	missing := s.Matched.NotAssessed
 	if len(missing) > 0 {
@@ -195,7 +200,7 @@ func runningKernel() string {
 }
 
 // scanInstance scans an instance that a connector has read.
-func (c *command) scanInstance(ctx context.Context, a *app.App, id string, wait bool, failOn string, want *choice) error {
+func (c *command) scanInstance(ctx context.Context, a *app.App, id string, wait bool, failOn string, want *choice.Choice) error {
 	if err := c.exportWaits(wait, want); err != nil {
 		return err
 	}

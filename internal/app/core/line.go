@@ -39,8 +39,9 @@ func (l *Library) Match(inv *inventory.Inventory, now time.Time) (pipeline.Match
 	return m, err
 }
 
-// MatchWith judges an inventory with the newest advisories and what the caller decides; refused are the statements that were not heard, and why.
-func (l *Library) MatchWith(inv *inventory.Inventory, o vuln.Options) (m pipeline.Matched, refused []string, err error) {
+// MatchWith judges an inventory with the newest advisories and what the caller decides; notes say which statements were not heard and why, and
+// what the others left out.
+func (l *Library) MatchWith(inv *inventory.Inventory, o vuln.Options) (m pipeline.Matched, notes []string, err error) {
 	db, release, err := l.Use()
 	if err != nil {
 		return m, nil, err
@@ -51,7 +52,13 @@ func (l *Library) MatchWith(inv *inventory.Inventory, o vuln.Options) (m pipelin
 	if err != nil {
 		return m, nil, fmt.Errorf("describe what was found: %w", err)
 	}
-	return pipeline.Matched{Findings: found, NotAssessed: notAssessed(res.NotAssessed), Feeds: res.Feeds, Packages: res.Counts.Packages}, res.Refused, nil
+	for _, r := range res.Refused {
+		notes = append(notes, "not heard: "+r)
+	}
+	if n := res.Counts.Dismissed[vuln.VEX]; n > 0 && len(o.Statements) > 0 {
+		notes = append(notes, fmt.Sprintf("left out: %d matches that are not affected, as statements (VEX) say", n))
+	}
+	return pipeline.Matched{Findings: found, NotAssessed: notAssessed(res.NotAssessed), Feeds: res.Feeds, Packages: res.Counts.Packages}, notes, nil
 }
 
 // matchOrWait is Match for inventories that are kept: without advisories nothing is assessed yet, and it says so; the first ones judge it again.

@@ -11,13 +11,11 @@ import (
 func Match(c core.Config, s *Scanned) error {
 	lib := core.NewLibrary(c.Advisories)
 	defer lib.Close()
-	m, refused, err := lib.MatchWith(s.Inventory, vuln.Options{Now: c.Now(), Statements: s.Statements})
+	m, notes, err := lib.MatchWith(s.Inventory, vuln.Options{Now: c.Now(), Statements: s.Statements})
 	if err != nil {
 		return err
 	}
-	for _, r := range refused {
-		s.Inventory.Notes = append(s.Inventory.Notes, "not heard: "+r)
-	}
+	s.Inventory.Notes = append(s.Inventory.Notes, notes...)
 	s.Matched = m
 	s.Matched.Findings = append(s.Matched.Findings, exposed.Findings(asset.Ref{}, s.Inventory.Secrets)...)
 	return nil

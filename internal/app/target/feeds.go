@@ -1,17 +1,18 @@
-package cli
+package target
 
 import (
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
-	"hinomi/internal/app"
+	"hinomi/internal/app/core"
 	"hinomi/internal/pipeline"
 	"hinomi/internal/source/feed"
 	"hinomi/internal/store/advisorydb"
@@ -20,61 +21,59 @@ import (
 // keptFeeds is how many imported folders the cache keeps, the newest: one has about half the size of the feeds.
 const keptFeeds = 4
 
-// feedsOf returns the advisory database of a folder of feeds, imported now or before, and what to call when done with it. It is kept in the
-// user's cache (XDG Base Directory Specification) as long as neither the folder nor this program changes.
-func (c *command) feedsOf(ctx context.Context, dir string) (path string, done func(), err error) {
+// ErrNoFeed says that a folder holds no feed.
+var ErrNoFeed = errors.New("the folder holds no feed")
+
+// Feeds returns the advisory database of a folder of feeds, imported now or before, and what to call when done with it. It is kept in the
+// folder cache as long as neither the feeds nor this program change; where that cannot be written it is made for this once. problems are the
+// documents that were not understood.
+func Feeds(ctx context.Context, c core.Config, dir, cache string) (path string, problems []feed.Problem, done func(), err error) {
 	key, err := feedsKey(dir)
 	if err != nil {
-		return "", nil, err
-	}
-	cache, err := os.UserCacheDir()
-	if err == nil {
-		cache = filepath.Join(cache, "hinomi", "feeds")
-		err = os.MkdirAll(cache, 0o700)
+		return "", nil, nil, err
 	}
 	done = func() {}
-	if err != nil { // a user without a home, or a full disk: for this once
+	if cache == "" || os.MkdirAll(cache, 0o700) != nil {
 		if cache, err = os.MkdirTemp("", "hinomi-feeds-*"); err != nil {
-			return "", nil, fmt.Errorf("make a folder for the advisories: %w", err)
+			return "", nil, nil, fmt.Errorf("make a folder for the advisories: %w", err)
 		}
 		gone := cache
 		done = func() { _ = os.RemoveAll(gone) } // a temporary folder
 	}
 	path = filepath.Join(cache, key+".db")
 	if db, err := advisorydb.Open(path); err == nil {
-		return path, done, db.Close()
+		return path, nil, done, db.Close()
 	}
-	if err := c.importFeeds(ctx, dir, path); err != nil {
+	if problems, err = importFeeds(ctx, c, dir, path); err != nil {
 		done()
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	forget(cache, path)
-	return path, done, nil
+	return path, problems, done, nil
 }
 
-// importFeeds imports a folder of feeds into a new database, with a bar where a person watches.
-func (c *command) importFeeds(ctx context.Context, dir, path string) (err error) {
-	bars := c.newBars()
-	defer func() { bars.close(err) }()
-	b, err := advisorydb.NewBuilder(path, advisorydb.Options{Now: c.cfg.Now()})
+// importFeeds imports a folder of feeds into a new database.
+func importFeeds(ctx context.Context, c core.Config, dir, path string) ([]feed.Problem, error) {
+	b, err := advisorydb.NewBuilder(path, advisorydb.Options{Now: c.Now()})
 	if err != nil {
-		return fmt.Errorf("begin the advisory database: %w", err)
+		return nil, fmt.Errorf("begin the advisory database: %w", err)
 	}
 	defer b.Close() //nolint:errcheck // removes what Finish did not install
-	report, err := feed.Import(ctx, dir, b, feed.Options{Now: c.cfg.Now(), Progress: func(p feed.Progress) {
-		bars.step(pipeline.Step{Stage: "feeds", Done: int(p.BytesDone >> 10), Total: int(p.BytesTotal >> 10), What: p.File})
-	}})
+	o := feed.Options{Now: c.Now()}
+	if c.Progress != nil {
+		o.Progress = func(p feed.Progress) {
+			c.Progress(pipeline.Step{Stage: "feeds", Done: int(p.BytesDone >> 10), Total: int(p.BytesTotal >> 10), What: p.File})
+		}
+	}
+	report, err := feed.Import(ctx, dir, b, o)
 	if err != nil {
-		return fmt.Errorf("import the feeds of %s: %w", dir, err)
+		return nil, fmt.Errorf("import the feeds of %s: %w", dir, err)
 	}
 	if len(report.Feeds) == 0 {
-		return hinted(fmt.Errorf("%s holds no feed", dir), "hinomi feed list names the files and their layout")
-	}
-	for _, p := range report.Problems {
-		fmt.Fprintln(c.errs, "not understood: "+printable(p.File+" "+p.Document+": "+p.Reason))
+		return nil, fmt.Errorf("%s: %w", dir, ErrNoFeed)
 	}
 	_, err = b.Finish()
-	return err
+	return report.Problems, err
 }
 
 // feedsKey names the state of a folder of feeds as this program imports it: from names, sizes and times of its files and of the program.
@@ -84,7 +83,7 @@ func feedsKey(dir string) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, abs, app.Version, app.Commit)
+	fmt.Fprintln(h, abs)
 	if exe, err := os.Executable(); err == nil {
 		if info, err := os.Stat(exe); err == nil {
 			fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
