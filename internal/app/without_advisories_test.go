@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"hinomi/internal/app"
 	"hinomi/internal/auth"
@@ -33,11 +32,10 @@ func TestScanBeforeAdvisories(t *testing.T) {
 		t.Errorf("coverage: %+v %v", rows, err)
 	}
 	w.ResetCalls()
-	begun := time.Now()
 	if _, err := a.ImportFeeds(t.Context(), auth.System(), filepath.Join(examples, "feeds"), app.FeedOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := a.RejudgeInventories(t.Context(), begun); err != nil || n != 1 {
+	if n, err := a.RejudgeInventories(t.Context()); err != nil || n != 1 {
 		t.Errorf("judged %d inventories again: %v", n, err)
 	}
 	found := all(t, func(from string) ([]finding.Finding, string, error) {

@@ -83,7 +83,6 @@ func (c *command) feedImport() *cobra.Command {
 		b := c.newBars()
 		c.cfg.Progress = b.step
 		return c.with(func(ctx context.Context, a *app.App, args []string) error {
-			begun := c.cfg.Now()
 			take := a.ImportFeeds
 			if st, err := os.Stat(args[0]); err == nil && !st.IsDir() {
 				take = a.ImportDatabase
@@ -93,7 +92,7 @@ func (c *command) feedImport() *cobra.Command {
 				b.close(err)
 				return hinted(err, "the advisories in use before stay in use")
 			}
-			n, err := a.RejudgeInventories(ctx, begun)
+			n, err := a.RejudgeInventories(ctx)
 			b.close(err)
 			if err != nil {
 				return err

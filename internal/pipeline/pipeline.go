@@ -25,8 +25,6 @@ type Keeper interface { //nolint:interfacebloat // what the line keeps, in its o
 	KeepVerdicts(ctx context.Context, v Verdicts) (Changes, error)
 	// KeepInventory keeps an inventory under the hash of its content, once for all instances that share it.
 	KeepInventory(ctx context.Context, inv *inventory.Inventory) (hash string, err error)
-	// KeepMatched keeps what is wrong with an inventory, for every instance that has it. The findings name no asset.
-	KeepMatched(ctx context.Context, hash string, m Matched, at time.Time) error
 	// LinkInventory makes a kept and judged inventory the current one of an instance and returns how many findings that closed.
 	LinkInventory(ctx context.Context, ref asset.Ref, hash string, inv *inventory.Inventory) (closed int, err error)
 	// KeepCoverage keeps instances' statuses.
@@ -65,12 +63,13 @@ type Judge struct {
 	Judge  func(snap *snapshot.Snapshot, selected func(asset.Ref) bool) Verdicts
 }
 
-// Matcher judges an inventory: pure but for the advisories it looks up.
-type Matcher func(ctx context.Context, inv *inventory.Inventory) (Matched, error)
+// Matcher judges a kept inventory by its hash: what of it nobody has judged with the advisories in use is judged and kept, for every instance
+// that has it. It says what of the whole could not be judged.
+type Matcher func(ctx context.Context, hash string, inv *inventory.Inventory) (Matched, error)
 
 // Matched is what a matcher says of one inventory.
 type Matched struct {
-	Findings    []finding.Finding // of no asset: their Resource is empty
+	Findings    []finding.Finding // of no asset: their Resource is empty; none of a kept inventory, which has them already
 	NotAssessed []string          // in words: what could not be judged and why
 	Feeds       []advisory.Feed   // what it was judged with
 	Packages    int
@@ -187,12 +186,9 @@ func (l *Line) Inspect(ctx context.Context, ref asset.Ref, name string, inv *inv
 		return out, fmt.Errorf("keep the inventory of %s: %w", ref.ID, err)
 	}
 	out.Hash = hash
-	out.Matched, err = l.Match(ctx, inv)
+	out.Matched, err = l.Match(ctx, hash, inv)
 	if err != nil {
 		return out, fmt.Errorf("match the inventory of %s: %w", ref.ID, err)
-	}
-	if err := l.Keep.KeepMatched(ctx, hash, out.Matched, l.Now()); err != nil {
-		return out, fmt.Errorf("keep what is wrong with the inventory of %s: %w", ref.ID, err)
 	}
 	if out.Closed, err = l.Keep.LinkInventory(ctx, ref, hash, inv); err != nil {
 		return out, fmt.Errorf("link the inventory of %s: %w", ref.ID, err)

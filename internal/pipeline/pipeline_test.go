@@ -25,7 +25,6 @@ var (
 type memory struct {
 	steps    []string
 	verdicts []pipeline.Verdicts
-	matched  []pipeline.Matched
 	coverage map[coverage.Scan]coverage.Coverage
 	fail     string // the step that fails
 }
@@ -51,11 +50,6 @@ func (m *memory) KeepVerdicts(_ context.Context, v pipeline.Verdicts) (pipeline.
 
 func (m *memory) KeepInventory(context.Context, *inventory.Inventory) (string, error) {
 	return "hash", m.step("inventory")
-}
-
-func (m *memory) KeepMatched(_ context.Context, _ string, v pipeline.Matched, _ time.Time) error {
-	m.matched = append(m.matched, v)
-	return m.step("matched")
 }
 
 func (m *memory) LinkInventory(context.Context, asset.Ref, string, *inventory.Inventory) (int, error) {
@@ -91,7 +85,7 @@ func notOff() pipeline.Selection {
 }
 
 func matched(m pipeline.Matched) pipeline.Matcher {
-	return func(context.Context, *inventory.Inventory) (pipeline.Matched, error) { return m, nil }
+	return func(context.Context, string, *inventory.Inventory) (pipeline.Matched, error) { return m, nil }
 }
 
 func TestInspectCoverage(t *testing.T) {
@@ -128,7 +122,7 @@ func TestInspectCoverage(t *testing.T) {
 
 // TestInspectStops: what is wrong with an inventory is kept before an instance is said to have it, or its older findings would be closed unseen.
 func TestInspectStops(t *testing.T) {
-	for _, fail := range []string{"inventory", "matched", "link"} {
+	for _, fail := range []string{"inventory", "link"} {
 		m := &memory{fail: fail}
 		_, err := line(m, matched(pipeline.Matched{})).Inspect(context.Background(), ref, "", &inventory.Inventory{}, pipeline.Cost{})
 		if !errors.Is(err, errKeep) || m.steps[len(m.steps)-1] != fail {
@@ -136,10 +130,10 @@ func TestInspectStops(t *testing.T) {
 		}
 	}
 	m := &memory{}
-	refuse := func(context.Context, *inventory.Inventory) (pipeline.Matched, error) {
+	refuse := func(context.Context, string, *inventory.Inventory) (pipeline.Matched, error) {
 		return pipeline.Matched{}, errKeep
 	}
-	if _, err := line(m, refuse).Inspect(context.Background(), ref, "", &inventory.Inventory{}, pipeline.Cost{}); !errors.Is(err, errKeep) || len(m.matched) != 0 {
+	if _, err := line(m, refuse).Inspect(context.Background(), ref, "", &inventory.Inventory{}, pipeline.Cost{}); !errors.Is(err, errKeep) || len(m.steps) != 1 {
 		t.Errorf("matching failed: got %v, kept %v", err, m.steps)
 	}
 }

@@ -151,6 +151,7 @@ type side struct {
 	from    string
 	ended   string // the column of f that holds when it ended, 0 if it has not
 	order   string // what follows severity, score and key
+	body    string // reads the body of a row l of the page: it is not carried through the sorting
 }
 
 func (db *DB) sides(f FindingFilter) [2]side {
@@ -166,11 +167,12 @@ func (db *DB) sides(f FindingFilter) [2]side {
 			columns: `f.id, f.why, f.first_seen AS first_seen, CASE WHEN f.origin = 'asset' AND f.closed_at = 0 AND s.read_at > f.last_seen THEN s.read_at ELSE f.last_seen END AS last_seen, f.updated_at AS updated_at,
  CAST(0 AS BIGINT) AS grp, 0 AS unit_pk, 0 AS part_pk, 0 AS inventory_pk`,
 			from:  own + ` LEFT JOIN assessment s ON s.asset_pk = f.asset_pk AND s.type = f.type`,
-			ended: "f.closed_at", order: "a.pk",
+			ended: "f.closed_at", order: "a.pk", body: "SELECT b.body FROM finding b WHERE b.id = l.id",
 		},
 		{
 			columns: `'' AS id, f.gone_why AS why, 0 AS first_seen, l.read_at AS last_seen, f.updated_at AS updated_at, f.grp, f.unit_pk, pu.part_pk, l.inventory_pk`,
 			from:    units, ended: "f.gone_at", order: "f.unit_pk, pu.part_pk, l.inventory_pk, a.pk",
+			body: "SELECT b.body FROM unit_finding b WHERE b.unit_pk = l.unit_pk AND b.key = l.key",
 		},
 	}
 }
@@ -178,10 +180,10 @@ func (db *DB) sides(f FindingFilter) [2]side {
 // marked joins the suppressions in force at $1.
 const marked = ` LEFT JOIN finding_mark m ON m.asset_pk = a.pk AND m.key = f.key AND (m.until_at = 0 OR m.until_at > $1)`
 
-// sql is the SELECT of a page of this side. An inventory's first seen is looked for after the page is cut: it costs a search each.
+// sql is the SELECT of a page of this side. An inventory's first seen, and the body, are looked for after the page is cut.
 func (sd side) sql(w *where, tail string) string {
-	return `SELECT l.id, l.key, l.severity, l.score, l.body, l.why, CASE WHEN l.first_seen > 0 THEN l.first_seen ELSE ` + strings.NewReplacer("f.key", "l.key", "f.grp", "l.grp").Replace(firstSeen) + ` END,
- l.last_seen, l.updated_at, l.ended, l.gone_at, l.asset_pk, l.account, l.region, l.kind, l.asset_id, l.mark, l.unit_pk, l.part_pk, l.inventory_pk FROM (SELECT ` + sd.columns + `, f.key, f.severity, f.score, f.body,
+	return `SELECT l.id, l.key, l.severity, l.score, (` + sd.body + `), l.why, CASE WHEN l.first_seen > 0 THEN l.first_seen ELSE ` + strings.NewReplacer("f.key", "l.key", "f.grp", "l.grp").Replace(firstSeen) + ` END,
+ l.last_seen, l.updated_at, l.ended, l.gone_at, l.asset_pk, l.account, l.region, l.kind, l.asset_id, l.mark, l.unit_pk, l.part_pk, l.inventory_pk FROM (SELECT ` + sd.columns + `, f.key, f.severity, f.score,
  ` + sd.ended + ` AS ended, a.gone_at, a.pk AS asset_pk, a.account, a.region, a.kind, a.id AS asset_id, m.why AS mark FROM ` + sd.from + marked + w.sql() + tail + `) l`
 }
 

@@ -67,10 +67,10 @@ func sharedFleet(b *testing.B, db *store.DB, clock *storetest.Clock) {
 	hashes := make([]string, 100)
 	for i := range hashes {
 		inv := &inventory.Inventory{OS: inventory.OS{ID: "debian"}, Covered: []string{"/"}, Packages: []inventory.Package{{Ecosystem: inventory.Debian, Name: fmt.Sprint("p", i)}}}
-		v := store.Verdict{JudgedAt: clock.Now(), Whole: true}
+		var found []finding.Finding
 		for f := range 200 {
 			cve := fmt.Sprint("CVE-2026-", f)
-			v.Findings = append(v.Findings, finding.Finding{
+			found = append(found, finding.Finding{
 				ID: finding.Fingerprint(finding.PackageVulnerability, asset.Ref{}, cve, fmt.Sprint(i)), Type: finding.PackageVulnerability, Title: cve,
 				Severity: finding.Severities()[f%5], Score: float64(f%100) / 10, Package: &finding.Package{VulnerabilityID: cve, Packages: []finding.VulnerablePackage{{Ecosystem: "Debian", Name: fmt.Sprint("p", i)}}},
 			})
@@ -79,9 +79,7 @@ func sharedFleet(b *testing.B, db *store.DB, clock *storetest.Clock) {
 		if hashes[i], _, err = db.PutInventory(b.Context(), inv); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := db.PutVerdict(b.Context(), hashes[i], v); err != nil {
-			b.Fatal(err)
-		}
+		storetest.Judge(b, db, hashes[i], clock.Now(), 1, true, found...)
 	}
 	for i := range 2000 {
 		in, _ := storetest.Instance(storetest.AccountName(0), storetest.RegionName(0), i)

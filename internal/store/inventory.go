@@ -53,6 +53,19 @@ func (db *DB) PutInventory(ctx context.Context, inv *inventory.Inventory) (hash 
 
 // Inventory returns a stored inventory by hash, without times: those are the link's.
 func (db *DB) Inventory(ctx context.Context, hash string) (*inventory.Inventory, error) {
+	header, err := db.InventoryHeader(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := db.parts(ctx).Whole(ctx, inventoryKey(hash), header)
+	if err != nil {
+		return nil, fmt.Errorf("inventory %s: %w", hash, err)
+	}
+	return inv, nil
+}
+
+// InventoryHeader returns a stored inventory by hash without its packages.
+func (db *DB) InventoryHeader(ctx context.Context, hash string) (*inventory.Inventory, error) {
 	packed, err := one(ctx, db.q(ctx), blob, `SELECT body FROM inventory WHERE hash = $1`, hash)
 	if err != nil {
 		return nil, err
@@ -61,7 +74,8 @@ func (db *DB) Inventory(ctx context.Context, hash string) (*inventory.Inventory,
 	if err != nil {
 		return nil, fmt.Errorf("inventory %s: %w", hash, err)
 	}
-	return db.parts(ctx).Whole(ctx, inventoryKey(hash), header)
+	header.Packages = nil // an earlier version kept them here
+	return header, nil
 }
 
 const linkSelect = `SELECT a.account, a.region, a.kind, a.id, i.hash, l.method, l.source, l.notes, l.read_at, l.from_at
@@ -103,12 +117,6 @@ func (db *DB) InventoryMembers(ctx context.Context, s auth.Scope, hash string) (
 	return query(ctx, db.q(ctx), scanLink, linkSelect+w.sql()+` ORDER BY a.account, a.region, a.id`, w.args...)
 }
 
-// CurrentInventories returns the hashes of inventories that an asset has now and that were judged before a time, or never: what is to be judged.
-func (db *DB) CurrentInventories(ctx context.Context, judgedBefore time.Time) ([]string, error) {
-	return query(ctx, db.q(ctx), text, `SELECT i.hash FROM inventory i WHERE i.judged_at < $1
- AND EXISTS (SELECT 1 FROM asset_inventory l WHERE l.inventory_pk = i.pk AND l.until_at = 0) ORDER BY i.hash`, micros(judgedBefore))
-}
-
 // ErrOlder refuses evidence that was taken before what the store holds.
 var ErrOlder = errors.New("older than what is known")
 
@@ -121,7 +129,7 @@ type Linked struct {
 
 // LinkInventory makes an inventory the current one of an asset. Findings of the inventory before it are closed only if the new one covers
 // their place and was taken later; those outside what it covers are kept open. It returns ErrOlder, and changes nothing, for evidence that
-// was taken before the current inventory's. The inventory must have been judged (PutVerdict), or what it no longer holds could not be told
+// was taken before the current inventory's. Its units must have been judged (PutVerdicts), or what it no longer holds could not be told
 // from what nobody looked for yet: until then the findings before it are kept.
 func (db *DB) LinkInventory(ctx context.Context, l InventoryLink) (Linked, error) {
 	var out Linked

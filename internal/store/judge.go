@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"hinomi/internal/advisory"
-	"hinomi/internal/finding"
 	"hinomi/internal/store/part"
 )
 
@@ -44,15 +42,11 @@ type JudgedWith struct {
 
 // JudgedWith returns with which advisories everything was judged last; the zero value if nothing was yet.
 func (db *DB) JudgedWith(ctx context.Context) (JudgedWith, error) {
-	var w JudgedWith
-	body, err := db.Setting(ctx, settingJudged)
+	w, err := one(ctx, db.q(ctx), jsonRow[JudgedWith], `SELECT value FROM setting WHERE name = $1`, settingJudged)
 	if errors.Is(err, ErrNotFound) {
 		return w, nil
 	}
-	if err != nil {
-		return w, err
-	}
-	return w, fromJSON(body, &w)
+	return w, err
 }
 
 // BeginEdition returns a new edition's number: nobody else judges with it.
@@ -184,48 +178,5 @@ func (db *DB) InventoryNotes(ctx context.Context, hash string) (notes []part.Not
 
 // NotedInventories returns the hashes of the inventories that an asset has now and that hold any of the units.
 func (db *DB) NotedInventories(ctx context.Context, units []int64) ([]string, error) {
-	keys, err := db.parts(ctx).Inventories(ctx, units)
-	if err != nil {
-		return nil, err
-	}
-	return db.parts(ctx).Hashes(ctx, keys)
-}
-
-// Verdict is what an evaluation found in a whole inventory. It holds for every asset that has the inventory, now and later.
-// The findings' Resource, times and status are not used; their ID is the fingerprint without an asset (finding.Fingerprint of an empty Ref).
-type Verdict struct {
-	JudgedAt time.Time
-	Whole    bool            // judged with current feeds for everything in it: only then what it no longer holds is closed
-	Feeds    []advisory.Feed // what it was judged with
-	Findings []finding.Finding
-}
-
-// PutVerdict keeps the verdict on a whole inventory, unit by unit. It returns ErrNotFound for an unknown inventory, and ErrOlder, changing
-// nothing, for a verdict that was reached before the stored one.
-func (db *DB) PutVerdict(ctx context.Context, hash string, v Verdict) (Judged, error) {
-	var out Judged
-	err := db.inParts(ctx, func(ctx context.Context, h part.Home) error {
-		inv, at := inventoryKey(hash), micros(v.JudgedAt)
-		n, err := db.exec(ctx, `UPDATE inventory SET judged_at = $2 WHERE pk = $1 AND judged_at <= $2`, inv, at)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			if _, err := one(ctx, db.q(ctx), text, `SELECT hash FROM inventory WHERE pk = $1`, inv); err != nil {
-				return err
-			}
-			return fmt.Errorf("verdict on inventory %s: %w", hash, ErrOlder)
-		}
-		verdicts, err := h.Divide(ctx, inv, part.Verdict{Whole: v.Whole, Findings: v.Findings})
-		if err != nil {
-			return err
-		}
-		o, err := h.Judge(ctx, at, verdicts)
-		if err != nil {
-			return err
-		}
-		out = Judged{o.Added, o.Changed, o.Gone}
-		return db.settleUnits(ctx, o)
-	})
-	return out, err
+	return db.parts(ctx).Hashes(ctx, units)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"hinomi/internal/asset"
 	"hinomi/internal/connector"
@@ -55,15 +54,6 @@ func (k Keeper) KeepVerdicts(ctx context.Context, v pipeline.Verdicts) (pipeline
 func (k Keeper) KeepInventory(ctx context.Context, inv *inventory.Inventory) (string, error) {
 	hash, _, err := k.db.PutInventory(ctx, inv)
 	return hash, err
-}
-
-// KeepMatched implements pipeline.Keeper. A verdict that was reached later by somebody else stands.
-func (k Keeper) KeepMatched(ctx context.Context, hash string, m pipeline.Matched, at time.Time) error {
-	_, err := k.db.PutVerdict(ctx, hash, store.Verdict{JudgedAt: at, Whole: m.Whole(), Feeds: m.Feeds, Findings: m.Findings})
-	if errors.Is(err, store.ErrOlder) {
-		return nil
-	}
-	return err
 }
 
 // LinkInventory implements pipeline.Keeper.

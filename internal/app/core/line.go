@@ -4,21 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
+	"hinomi/internal/app/rejudge"
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/evaluate/vuln"
 	"hinomi/internal/inventory"
 	"hinomi/internal/pipeline"
 	"hinomi/internal/snapshot"
+	"hinomi/internal/store/part"
 )
 
 // Line returns the pipeline with its machines put in.
 func (c *Core) Line() *pipeline.Line {
 	return &pipeline.Line{
-		Keep: c.Keeper(), Judges: judges(), Match: c.matchOrWait, Assign: c.Assign, Selected: c.Selected,
+		Keep: c.Keeper(), Judges: judges(), Match: c.matchKept, Assign: c.Assign, Selected: c.Selected,
 		Progress: c.Progress, Now: c.Now, Log: c.Log,
 	}
 }
@@ -26,11 +29,6 @@ func (c *Core) Line() *pipeline.Line {
 // World loads all that is kept, for judges whose paths cross accounts.
 func (c *Core) World(ctx context.Context) (*snapshot.Snapshot, error) {
 	return c.DB.LoadSnapshot(ctx, auth.Everything())
-}
-
-// Match judges an inventory with the advisories in use. Without any it returns ErrNoAdvisories.
-func (c *Core) Match(inv *inventory.Inventory) (pipeline.Matched, error) {
-	return c.Library.Match(inv, c.Now())
 }
 
 // Match judges an inventory at a time with the newest advisories.
@@ -61,13 +59,74 @@ func (l *Library) MatchWith(inv *inventory.Inventory, o vuln.Options) (m pipelin
 	return pipeline.Matched{Findings: found, NotAssessed: notAssessed(res.NotAssessed), Feeds: res.Feeds, Packages: res.Counts.Packages}, notes, nil
 }
 
-// matchOrWait is Match for inventories that are kept: without advisories nothing is assessed yet, and it says so; the first ones judge it again.
-func (c *Core) matchOrWait(_ context.Context, inv *inventory.Inventory) (pipeline.Matched, error) {
-	m, err := c.Match(inv)
-	if errors.Is(err, ErrNoAdvisories) {
-		return pipeline.Matched{Packages: len(inv.Packages), NotAssessed: []string{"no advisories have been imported yet: hinomi feed update"}}, nil
+// Judge returns what judges units with the advisories in use, and what to call when done with it. Without any it returns ErrNoAdvisories.
+func (c *Core) Judge(ctx context.Context) (rejudge.Judge, func(), error) {
+	db, release, err := c.Library.Use()
+	if err != nil {
+		return rejudge.Judge{}, nil, err
 	}
-	return m, err
+	with, err := c.DB.JudgedWith(ctx)
+	if err != nil {
+		release()
+		return rejudge.Judge{}, nil, err
+	}
+	j := rejudge.Judge{DB: db, Options: vuln.Options{Now: c.Now()}, Workers: runtime.GOMAXPROCS(0)}
+	if with.File == db.ID() {
+		j.Edition = with.Edition
+	}
+	return j, release, nil
+}
+
+// matchKept implements pipeline.Matcher. Without advisories nothing is assessed yet, and it says so; the first ones judge it again.
+func (c *Core) matchKept(ctx context.Context, hash string, inv *inventory.Inventory) (pipeline.Matched, error) {
+	for range 3 { // newer advisories may come meanwhile; who brings them judges it again then
+		units, err := c.DB.UnitsToJudge(ctx, hash)
+		if err != nil {
+			return pipeline.Matched{}, err
+		}
+		if len(units) == 0 {
+			break
+		}
+		known, err := c.judge(ctx, units)
+		if errors.Is(err, ErrNoAdvisories) {
+			return pipeline.Matched{Packages: len(inv.Packages), NotAssessed: []string{"no advisories have been imported yet: hinomi feed update"}}, nil
+		}
+		if err != nil {
+			return pipeline.Matched{}, err
+		}
+		if !known {
+			break
+		}
+	}
+	return c.Kept(ctx, hash, len(inv.Packages))
+}
+
+// judge judges units and keeps the verdicts. It reports whether the advisories in use are those that everything was judged with.
+func (c *Core) judge(ctx context.Context, units []part.Unit) (known bool, err error) {
+	j, release, err := c.Judge(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	verdicts, err := j.Units(ctx, units)
+	if err != nil {
+		return false, err
+	}
+	_, _, err = c.DB.PutVerdicts(ctx, j.Options.Now, verdicts)
+	return j.Edition > 0, err
+}
+
+// Kept says what could not be judged in a kept inventory of so many packages.
+func (c *Core) Kept(ctx context.Context, hash string, packages int) (pipeline.Matched, error) {
+	notes, _, err := c.DB.InventoryNotes(ctx, hash)
+	if err != nil {
+		return pipeline.Matched{}, err
+	}
+	list := make([]vuln.NotAssessed, len(notes))
+	for i, n := range notes {
+		list[i] = vuln.NotAssessed{Reason: vuln.Reason(n.Reason), Ecosystem: n.Ecosystem, Package: n.Package, Version: n.Version, Packages: n.Packages, Detail: n.Detail}
+	}
+	return pipeline.Matched{NotAssessed: notAssessed(list), Packages: packages}, nil
 }
 
 // notAssessed says in words what could not be judged.

@@ -31,6 +31,7 @@ func (a *Advisories) ImportDatabase(ctx context.Context, by auth.Principal, file
 		return feed.Report{}, err
 	}
 	previous := a.previousFeeds()
+	a.before.hold(a.Library)
 	meta, err := advisorydb.Copy(ctx, file, a.Advisories, a.Now(), func(m advisorydb.Meta) error {
 		if o.AllowShrink {
 			return nil

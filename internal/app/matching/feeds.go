@@ -20,6 +20,7 @@ func (a *Advisories) ImportFeeds(ctx context.Context, by auth.Principal, dir str
 	if err := core.Allow(by, auth.WriteFeeds, ""); err != nil {
 		return feed.Report{}, err
 	}
+	a.before.hold(a.Library)
 	report, err := buildAdvisories(ctx, dir, a.Advisories, a.previousFeeds(), o.options(a))
 	if err != nil {
 		return report, err
@@ -96,16 +97,17 @@ func (a *Advisories) UpdateFeeds(ctx context.Context, by auth.Principal, o Updat
 			}
 		}
 	}
-	if !changed && !errors.Is(a.HaveAdvisories(), core.ErrNoAdvisories) {
-		return out, fetch
+	if !changed && a.HaveAdvisories() == nil {
+		var err error
+		out.Rejudged, err = a.RejudgeInventories(ctx) // a feed may have gone stale, or an earlier run was cut off
+		return out, errors.Join(fetch, err)
 	}
-	begun := a.Now()
 	report, err := a.ImportFeeds(ctx, by, a.feedDir(), o.Import)
 	out.Report, out.Imported = report, err == nil
 	if err != nil {
 		return out, errors.Join(fetch, err)
 	}
-	out.Rejudged, err = a.RejudgeInventories(ctx, begun)
+	out.Rejudged, err = a.RejudgeInventories(ctx)
 	return out, errors.Join(fetch, err)
 }
 

@@ -11,7 +11,8 @@ import (
 // Advisories are the use cases about advisories.
 type Advisories struct {
 	*core.Core
-	retag func(context.Context) error // evaluates the dynamic tags after findings have changed
+	retag  func(context.Context) error // evaluates the dynamic tags after findings have changed
+	before before
 }
 
 // New returns the use cases over an installation. retag evaluates the dynamic tags after findings have changed.

@@ -2,42 +2,99 @@ package matching
 
 import (
 	"context"
-	"time"
+	"errors"
+	"log/slog"
+	"sync"
 
+	"hinomi/internal/app/core"
+	"hinomi/internal/app/rejudge"
 	"hinomi/internal/auth"
 	"hinomi/internal/coverage"
 	"hinomi/internal/pipeline"
+	"hinomi/internal/store/advisorydb"
 )
 
-// RejudgeInventories judges every current inventory with the advisories in use that was last judged before a time, without touching any host.
-func (a *Advisories) RejudgeInventories(ctx context.Context, before time.Time) (int, error) {
-	hashes, err := a.DB.CurrentInventories(ctx, before)
+// before is the advisory database that was in use before an import, kept open until what is kept was judged with the new one: what changed
+// between the two names what is to be judged.
+type before struct {
+	mu      sync.Mutex
+	db      *advisorydb.DB
+	release func()
+}
+
+// hold keeps the database in use open, unless one is held already.
+func (b *before) hold(lib *core.Library) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.db != nil {
+		return
+	}
+	if db, release, err := lib.Use(); err == nil { // without one everything is judged
+		b.db, b.release = db, release
+	}
+}
+
+// take hands the held database over, nil if none is.
+func (b *before) take() (*advisorydb.DB, func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	db, release := b.db, b.release
+	b.db, b.release = nil, nil
+	if release == nil {
+		release = func() {}
+	}
+	return db, release
+}
+
+// RejudgeInventories judges again what depends on what changed in the advisories since it was judged last, without touching any host, and
+// returns how many of the inventories that assets have hold some of it. Without advisories it does nothing.
+func (a *Advisories) RejudgeInventories(ctx context.Context) (int, error) {
+	old, done := a.before.take()
+	defer done()
+	j, release, err := a.Core.Judge(ctx)
+	if errors.Is(err, core.ErrNoAdvisories) {
+		return 0, nil
+	}
 	if err != nil {
 		return 0, err
 	}
-	for i, hash := range hashes {
-		a.Progress(pipeline.Step{Stage: "match", Done: i, Total: len(hashes)})
-		if err := a.rejudge(ctx, hash); err != nil {
-			return i, err
+	defer release()
+	run := rejudge.Advance{Store: a.DB, Before: old, Judge: j, Progress: func(done, total int) {
+		a.Progress(pipeline.Step{Stage: "match", Done: done, Total: total})
+	}}
+	r, err := run.Run(ctx)
+	if err != nil {
+		return 0, err
+	}
+	touched, err := a.DB.NotedInventories(ctx, r.Units)
+	if err != nil {
+		return 0, err
+	}
+	noted, err := a.DB.NotedInventories(ctx, r.Noted)
+	if err != nil {
+		return 0, err
+	}
+	for _, hash := range noted {
+		if err := a.cover(ctx, hash); err != nil {
+			return 0, err
 		}
 	}
-	a.Progress(pipeline.Step{Stage: "match", Done: len(hashes), Total: len(hashes)})
-	if len(hashes) == 0 {
-		return 0, nil
+	if r.Added+r.Changed+r.Gone == 0 {
+		return len(touched), nil
 	}
-	return len(hashes), a.retag(ctx)
+	a.Log.InfoContext(ctx, "judged again", slog.Int("keys", r.Keys), slog.Int("units", len(r.Units)), slog.Int("inventories", len(touched)),
+		slog.Int("added", r.Added), slog.Int("changed", r.Changed), slog.Int("gone", r.Gone))
+	return len(touched), a.retag(ctx)
 }
 
-func (a *Advisories) rejudge(ctx context.Context, hash string) error {
-	inv, err := a.DB.Inventory(ctx, hash)
+// cover writes the coverage of the assets of an inventory of which something else could be judged than before.
+func (a *Advisories) cover(ctx context.Context, hash string) error {
+	header, err := a.DB.InventoryHeader(ctx, hash)
 	if err != nil {
 		return err
 	}
-	m, err := a.Match(inv)
+	m, err := a.Kept(ctx, hash, 0)
 	if err != nil {
-		return err
-	}
-	if err := a.Keeper().KeepMatched(ctx, hash, m, a.Now()); err != nil {
 		return err
 	}
 	members, err := a.DB.InventoryMembers(ctx, auth.Everything(), hash)
@@ -46,7 +103,7 @@ func (a *Advisories) rejudge(ctx context.Context, hash string) error {
 	}
 	var list []coverage.Coverage
 	for _, l := range members {
-		c := pipeline.InspectedCoverage(l.Ref, inv, hash, m, a.Now())
+		c := pipeline.InspectedCoverage(l.Ref, header, hash, m, a.Now())
 		if v, err := a.DB.Asset(ctx, auth.Everything(), l.Ref); err == nil {
 			c.Name = v.Base().Name()
 		}

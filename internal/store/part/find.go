@@ -155,8 +155,12 @@ func (h Home) Inventories(ctx context.Context, units []int64) ([]int64, error) {
 	return out, nil
 }
 
-// Hashes returns the hashes of inventories by their keys, in order.
-func (h Home) Hashes(ctx context.Context, inventories []int64) ([]string, error) {
+// Hashes returns the hashes of the inventories that an asset has now and that hold any of the units, in order.
+func (h Home) Hashes(ctx context.Context, units []int64) ([]string, error) {
+	inventories, err := h.Inventories(ctx, units)
+	if err != nil {
+		return nil, err
+	}
 	var out []string
 	for list := range slices.Chunk(inventories, chunk) {
 		if err := h.each(ctx, func(scan func(...any) error) error {
@@ -222,32 +226,4 @@ func Place(f *finding.Finding) [2]string {
 		source = kernels
 	}
 	return [2]string{p.Ecosystem, source}
-}
-
-// Divide takes the verdict on a whole inventory apart into those on its units. A finding of a package that the inventory does not hold is an error.
-func (h Home) Divide(ctx context.Context, inventoryPK int64, v Verdict) ([]Verdict, error) {
-	at := map[[2]string]int{}
-	var out []Verdict
-	if err := h.each(ctx, func(scan func(...any) error) error {
-		u := Verdict{Edition: v.Edition, Whole: v.Whole}
-		var place [2]string
-		err := scan(&u.Unit, &u.Group, &place[0], &place[1])
-		at[place] = len(out)
-		out = append(out, u)
-		return err
-	}, h.of("u.pk, u.grp, u.ecosystem, u.source")+` ORDER BY u.pk`, inventoryPK); err != nil {
-		return nil, fmt.Errorf("read the units of an inventory: %w", err)
-	}
-	if len(out) == 0 {
-		return nil, ErrNoParts
-	}
-	for _, f := range v.Findings {
-		place := Place(&f)
-		i, ok := at[place]
-		if !ok {
-			return nil, fmt.Errorf("finding %s is of %s %s, which the inventory does not hold", f.Title, place[0], place[1])
-		}
-		out[i].Findings = append(out[i].Findings, f)
-	}
-	return out, nil
 }

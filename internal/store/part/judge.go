@@ -63,7 +63,7 @@ func (o *Outcome) add(p Outcome) {
 func (h Home) Judge(ctx context.Context, at int64, verdicts []Verdict) (Outcome, error) {
 	var out Outcome
 	for list := range slices.Chunk(verdicts, chunk) {
-		j := judging{Home: h, at: at, counts: map[tally]change{}}
+		j := judging{Home: h, at: at, counts: map[tally]change{}, again: map[int64][]int64{}}
 		if err := j.run(ctx, list); err != nil {
 			return out, fmt.Errorf("keep verdicts: %w", err)
 		}
@@ -80,6 +80,7 @@ type judging struct {
 	held   map[int64]map[string]heldFinding
 	counts map[tally]change
 	asks   *row.Inserter
+	again  map[int64][]int64 // by edition, units of which nothing else changed
 	out    Outcome
 }
 
@@ -136,6 +137,11 @@ func (j *judging) run(ctx context.Context, list []Verdict) error {
 	}
 	if err := errors.Join(ins.Flush(ctx), j.asks.Flush(ctx)); err != nil {
 		return err
+	}
+	for edition, units := range j.again {
+		if _, err := j.ExecContext(ctx, `UPDATE unit SET edition = $1 WHERE pk IN (`+numbers(units)+`)`, edition); err != nil {
+			return err
+		}
 	}
 	return j.recount(ctx)
 }
@@ -250,7 +256,10 @@ func (j *judging) unit(ctx context.Context, v *Verdict, old heldUnit) error {
 			}
 		}
 	}
-	if old.edition == v.Edition && old.whole == v.Whole && old.notes == string(notes) && old.asks == asks {
+	if old.whole == v.Whole && old.notes == string(notes) && old.asks == asks {
+		if old.edition != v.Edition {
+			j.again[v.Edition] = append(j.again[v.Edition], v.Unit)
+		}
 		return nil
 	}
 	_, err = j.ExecContext(ctx, `UPDATE unit SET edition = $2, whole = $3, asks = $4, notes = $5 WHERE pk = $1`, v.Unit, v.Edition, whole, asks, string(notes))

@@ -53,7 +53,7 @@ func stored(t testing.TB, db *Env, inv *inventory.Inventory, at time.Time, whole
 	t.Helper()
 	hash, _, err := db.PutInventory(t.Context(), inv)
 	ok(t, err)
-	must(db.PutVerdict(t.Context(), hash, store.Verdict{JudgedAt: at, Whole: whole, Findings: f}))(t)
+	Judge(t, db.DB, hash, at, 1, whole, f...)
 	return hash
 }
 
@@ -133,17 +133,19 @@ func testInventories(t *testing.T, db *Env, clock *Clock) {
 	if l, _, err := db.AssetInventory(ctx, auth.Everything(), refs[0]); err != nil || l.Hash != hash || l.Since != start || l.ReadAt != clock.Now() {
 		t.Errorf("after older evidence: %+v %v", l, err)
 	}
-	if todo := must(db.CurrentInventories(ctx, clock.Now()))(t); len(todo) != 1 || todo[0] != hash {
-		t.Errorf("to be judged: %v", todo)
+	if todo := must(db.UnitsToJudge(ctx, hash))(t); len(todo) != 3 { // the frame and two packages
+		t.Errorf("to be judged: %+v", todo)
 	}
-	must(db.PutVerdict(ctx, hash, store.Verdict{JudgedAt: clock.Now(), Whole: true}))(t)
-	if todo := must(db.CurrentInventories(ctx, clock.Now()))(t); len(todo) != 0 {
+	Judge(t, db.DB, hash, clock.Now(), 1, true)
+	if todo := must(db.UnitsToJudge(ctx, hash))(t); len(todo) != 0 {
 		t.Errorf("to be judged after the verdict: %v", todo)
 	}
-	_, err = db.PutVerdict(ctx, "nothing", store.Verdict{JudgedAt: clock.Now()})
+	header := must(db.InventoryHeader(ctx, hash))(t)
+	if header.OS != inv.OS || len(header.Packages) != 0 {
+		t.Errorf("header: %+v", header)
+	}
+	_, err = db.Inventory(ctx, "nothing")
 	wantErr(t, err, store.ErrNotFound)
-	_, err = db.PutVerdict(ctx, hash, store.Verdict{JudgedAt: start})
-	wantErr(t, err, store.ErrOlder)
 }
 
 func testInventoryFindings(t *testing.T, db *Env, clock *Clock) { //nolint:funlen // one story
@@ -202,16 +204,16 @@ func testInventoryFindings(t *testing.T, db *Env, clock *Clock) { //nolint:funle
 
 	// A new advisory: one row, three findings.
 	c := aFinding("CVE-3", "bash", dpkg, finding.High, 8)
-	j := must(db.PutVerdict(ctx, h1, store.Verdict{JudgedAt: clock.Add(time.Hour), Whole: true, Findings: []finding.Finding{a, b, c}}))(t)
+	j := Judge(t, db.DB, h1, clock.Add(time.Hour), 1, true, a, b, c)
 	if j != (store.Judged{Added: 1}) || len(listed(t, db, auth.Everything(), store.FindingFilter{Vulnerabilities: []string{"CVE-3"}})) != 3 {
 		t.Errorf("new advisory: %+v", j)
 	}
 	// Judged with a feed missing: silence closes nothing. With current feeds it does.
-	j = must(db.PutVerdict(ctx, h1, store.Verdict{JudgedAt: clock.Add(time.Hour), Whole: false, Findings: []finding.Finding{a}}))(t)
+	j = Judge(t, db.DB, h1, clock.Add(time.Hour), 1, false, a)
 	if j.Gone != 0 || len(listed(t, db, auth.Everything(), store.FindingFilter{})) != 9 {
 		t.Errorf("an incomplete verdict closed findings: %+v", j)
 	}
-	j = must(db.PutVerdict(ctx, h1, store.Verdict{JudgedAt: clock.Add(time.Hour), Whole: true, Findings: []finding.Finding{a, b}}))(t)
+	j = Judge(t, db.DB, h1, clock.Add(time.Hour), 1, true, a, b)
 	if j != (store.Judged{Gone: 1}) {
 		t.Errorf("withdrawn: %+v", j)
 	}
@@ -272,7 +274,7 @@ func testOutsideCover(t *testing.T, db *Env, clock *Clock) {
 	if l := link(t, db, refs[0], hash, inventory.Agentless, t3); l.Closed != 0 || l.Kept != 1 {
 		t.Errorf("not judged: %+v", l)
 	}
-	must(db.PutVerdict(ctx, hash, store.Verdict{JudgedAt: t3, Whole: true}))(t)
+	Judge(t, db.DB, hash, t3, 1, true)
 	f = must(db.Finding(ctx, auth.Everything(), deepID))(t)
 	if f.Status != finding.Closed || f.ClosedAt != t3 || f.FirstSeen != start {
 		t.Errorf("after the whole disk was judged: %+v", f)
