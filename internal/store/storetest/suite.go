@@ -142,6 +142,7 @@ func Run(t *testing.T, newURL func(t testing.TB) string) {
 		{"suppression", testSuppression},
 		{"finding_pages_and_counts", testFindingPages},
 		{"coverage", testCoverage},
+		{"agents", testAgents},
 		{"scans_and_resources", testScans},
 		{"turns_of_scans", testTurns},
 		{"cursors_are_checked", testCursors},
