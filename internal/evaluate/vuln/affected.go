@@ -93,6 +93,12 @@ func eventVersion(e advisory.Event) string {
 
 // explain says why a version lies inside a range, and which version ends it.
 func explain(r *advisory.Range, installed string, v version.Version, scheme version.Scheme) (verdict, error) {
+	if fixedAlone(r) { // nearly all: the version is before the one end, and one text holds both reasons, because matches are made by the thousand
+		fixed := r.Events[1].Fixed
+		text := installed + " < " + fixed + " (" + scheme.Name + ")introduced 0, fixed " + fixed
+		cut := len(installed) + len(fixed) + len(scheme.Name) + len(" <  ()")
+		return verdict{affected: true, fixed: fixed, comparison: text[:cut], ranges: text[cut:]}, nil
+	}
 	var end advisory.Event
 	var endAt version.Version // parsed when there is another to compare it with
 	for _, e := range r.Events {
@@ -125,12 +131,6 @@ func explain(r *advisory.Range, installed string, v version.Version, scheme vers
 	switch {
 	case end.Fixed != "":
 		out.fixed = end.Fixed
-		if fixedAlone(r) { // nearly all: one text for both, because a match is made by the thousand
-			text := installed + " < " + end.Fixed + " (" + scheme.Name + ")introduced 0, fixed " + end.Fixed
-			cut := len(installed) + len(end.Fixed) + len(scheme.Name) + len(" <  ()")
-			out.comparison, out.ranges = text[:cut], text[cut:]
-			return out, nil
-		}
 		out.comparison = installed + " < " + end.Fixed + " (" + scheme.Name + ")"
 	case end.LastAffected != "":
 		out.comparison = installed + " <= " + end.LastAffected + ", the last affected (" + scheme.Name + ")"

@@ -168,6 +168,9 @@ func (m *matcher) livePatch(lp inventory.LivePatch) {
 		return
 	}
 	r := m.ruleOf(p.Ecosystem)
+	if !r.known || m.releases == nil {
+		return
+	}
 	names, n := m.candidates(p, r)
 	for _, c := range names[:n] {
 		v, err := r.scheme.Parse(c.version)

@@ -34,7 +34,7 @@ func Match(inv *inventory.Inventory, db Lookup, o Options) Result {
 	m.res.Counts.Packages = len(inv.Packages)
 	m.system()
 	m.kernels()
-	m.res.Matches = make([]Hit, 0, len(inv.Packages)+1)
+	m.res.Matches = make([]Hit, 0, len(inv.Packages)+len(inv.Packages)/2)
 	for _, p := range sorted(inv.Packages) {
 		m.judge(p)
 	}

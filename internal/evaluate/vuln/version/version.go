@@ -28,8 +28,11 @@ type Scheme struct {
 	parse func(s string) (Version, error)
 }
 
-// Parse reads a version. It returns an error that wraps ErrUnreadable if s is none.
+// Parse reads a version. It returns an error that wraps ErrUnreadable if v is none, and always for the zero Scheme.
 func (s Scheme) Parse(v string) (Version, error) {
+	if s.parse == nil {
+		return nil, fmt.Errorf("%q by no rule: %w", v, ErrUnreadable)
+	}
 	p, err := s.parse(v)
 	if err != nil {
 		return nil, fmt.Errorf("%q by the rule of %s: %w", v, s.Name, err)
