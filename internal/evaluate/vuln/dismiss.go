@@ -15,10 +15,27 @@ func (m *matcher) dismiss(p *inventory.Package, row *advisory.Row, a *advisory.A
 		return NoCVE
 	case m.otherModule(p, row, a):
 		return OtherModule
-	case row.Repo != "" && !m.enabled(p, row.Repo):
+	case p.Ecosystem == inventory.Oracle && advisory.OracleFlavor(p.Version) != oracleLine(row):
+		return OtherBuild
+	case row.Repo != "" && p.Ecosystem != inventory.Oracle && !m.enabled(p, row.Repo):
 		return RepoDisabled
 	case !m.policy.counts(row):
 		return StateExcluded
+	}
+	return ""
+}
+
+// oracleLine returns the line of builds of Oracle Linux that a row is about: it is what its feed says, or what the fix itself shows.
+func oracleLine(row *advisory.Row) string {
+	if row.Repo != "" {
+		return row.Repo
+	}
+	for i := range row.Ranges {
+		for _, e := range row.Ranges[i].Events {
+			if line := advisory.OracleFlavor(e.Fixed); line != "" {
+				return line
+			}
+		}
 	}
 	return ""
 }

@@ -207,6 +207,29 @@ func TestRepositories(t *testing.T) {
 	}
 }
 
+// TestOracleLines keeps the lines of Oracle's builds apart: their epochs make every ordinary build look old.
+func TestOracleLines(t *testing.T) {
+	for _, c := range []struct {
+		name, installed, repo, fixed string
+		want                         vuln.Dismissal
+	}{
+		{"ordinary", "2.28-150.el8", "", "2.28-151.el8", ""},
+		{"ksplice_row", "2.28-151.el8", "ksplice", "2:2.28-151.0.1.ksplice1.el8", vuln.OtherBuild},
+		{"ksplice_row_without_word", "2.28-151.el8", "", "2:2.28-151.0.1.ksplice1.el8", vuln.OtherBuild},
+		{"ksplice_both", "2:2.28-150.0.1.ksplice1.el8", "ksplice", "2:2.28-151.0.1.ksplice1.el8", ""},
+		{"fips_row", "3.6.16-4.el8", "fips", "10:3.6.16-4.0.1.el8_fips", vuln.OtherBuild},
+		{"fips_both", "10:3.6.16-3.0.1.el8_fips", "fips", "10:3.6.16-4.0.1.el8_fips", ""},
+	} {
+		db := world{feeds: []advisory.Feed{feedOf("test", "Oracle Linux:8")}, advisories: []advisory.Advisory{
+			adv("ELSA-1", advisory.Affected{Ecosystem: "Oracle Linux", Release: "8", Package: "p", Repo: c.repo, State: advisory.StateFixed, Ranges: span("introduced 0", "fixed "+c.fixed)}),
+		}}.open(t)
+		res := vuln.Match(&inventory.Inventory{OS: inventory.OS{ID: "ol", VersionID: "8.9"}, Packages: []inventory.Package{{Ecosystem: inventory.Oracle, Name: "p", Version: c.installed}}}, db, vuln.Options{Now: now()})
+		if len(res.Matches) != 1 || res.Matches[0].Dismissed != c.want {
+			t.Errorf("%s: got %+v, want %q", c.name, res.Matches, c.want)
+		}
+	}
+}
+
 // repositories is a database that knows Red Hat's repositories.
 type repositories struct {
 	*memory

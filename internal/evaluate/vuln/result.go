@@ -66,6 +66,7 @@ type Dismissal string
 const (
 	NoCVE         Dismissal = "NO_CVE"         // an erratum that names no CVE: a bug fix or an enhancement
 	OtherModule   Dismissal = "OTHER_MODULE"   // the row is about builds of a module stream, the installed build is not one
+	OtherBuild    Dismissal = "OTHER_BUILD"    // the row is about builds of another line: Oracle's for Ksplice or FIPS
 	RepoDisabled  Dismissal = "REPO_DISABLED"  // the fix stands in a repository or topic that is not enabled here
 	StateExcluded Dismissal = "STATE_EXCLUDED" // the policy leaves the publisher's state out
 	NotRunning    Dismissal = "NOT_RUNNING"    // a kernel that is installed and does not run

@@ -46,6 +46,9 @@ func All() []Distro {
 		{"chainguard", inventory.Chainguard, Source, rolling},
 		{"sles", inventory.SUSE, Either, sles},
 		{"sles_sap", inventory.SUSE, Either, sles},
+		{"sled", inventory.SUSE, Either, sles},
+		{"sle-micro", inventory.SUSE, Either, micro},
+		{"sl-micro", inventory.SUSE, Either, micro},
 		{"opensuse-leap", inventory.OpenSUSE, Either, leap},
 		{"opensuse-tumbleweed", inventory.OpenSUSE, Either, tumbleweed},
 		{"bottlerocket", inventory.Bottlerocket, Binary, image},
@@ -151,6 +154,9 @@ func sles(os inventory.OS) []string {
 		tail += " SP" + sp
 	}
 	out := []string{"Linux Enterprise Server " + tail}
+	if os.ID == "sled" {
+		out = []string{"Linux Enterprise Desktop " + tail}
+	}
 	if os.ID == "sles_sap" {
 		out = append(out, "Linux Enterprise Server for SAP Applications "+tail)
 	}
@@ -161,6 +167,18 @@ func sles(os inventory.OS) []string {
 		out = append(out, "Linux Enterprise Module for "+mod+" "+tail)
 	}
 	return out
+}
+
+// micro names SUSE's small systems: "Linux Enterprise Micro 5.5", "Linux Micro 6.1".
+func micro(os inventory.OS) []string {
+	m, _, _ := strings.Cut(os.VersionID, ".")
+	if !number(m) {
+		return nil
+	}
+	if os.ID == "sl-micro" {
+		return []string{"Linux Micro " + os.VersionID}
+	}
+	return []string{"Linux Enterprise Micro " + os.VersionID}
 }
 
 func leap(os inventory.OS) []string {
