@@ -18,6 +18,7 @@ import (
 	"hinomi/internal/auth"
 	"hinomi/internal/awsclient"
 	"hinomi/internal/awstest"
+	ssmtest "hinomi/internal/awstest/ssm"
 	"hinomi/internal/coverage"
 	"hinomi/internal/inventory"
 )
@@ -178,5 +179,20 @@ func TestDeepInspection(t *testing.T) {
 	}
 	if r, _ := c.looked(); strings.HasPrefix(string(r.Reason), "DEEP_INSPECTION") {
 		t.Errorf("deep inspection is off: %+v", r)
+	}
+}
+
+// TestDebianByAgent judges AWS's own list of a Debian host, which does not name source packages: that is said, and the host is not clean.
+func TestDebianByAgent(t *testing.T) {
+	c := newAgentCloud(t)
+	id := c.ids[1]
+	c.ssm.AddNode(c.account, region, ssmtest.Node{ID: id, Ping: "Online", Platform: "Linux", Name: "Debian GNU/Linux", Version: "12", LastPing: c.now(), Agent: "3.3.1", Latest: true})
+	c.tick(time.Minute)
+	c.ssm.SetInventory(c.account, region, id, "AWS:Application", "1.1", c.now(), []map[string]string{
+		{"Name": "libssl3", "Version": "3.0.11-1~deb12u1", "Architecture": "x86_64", "PackageId": "libssl3_3.0.11-1~deb12u1_amd64.deb"},
+	})
+	c.read()
+	if r := c.packages(id); r.Status != coverage.Active || r.Reason != coverage.NotFullyAssessed || !strings.Contains(r.Detail, "from which source packages the 1 packages were built") {
+		t.Errorf("got %+v", r)
 	}
 }
