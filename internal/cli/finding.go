@@ -32,6 +32,7 @@ func (c *command) findingsCommand() *cobra.Command {
 	f := &findingFlags{}
 	cmd := &cobra.Command{
 		Use: "findings", Aliases: []string{"finding"}, Short: "What is wrong, the worst first", GroupID: "results", Args: cobra.NoArgs,
+		Long:    "Lists what is wrong with the assets that connectors have read, the worst first.\n\nBeside table, json, yaml and csv, --output takes sarif, cyclonedx, spdx, ocsf, asff, csv-wide and html: these hold all findings unless --limit is given.",
 		Example: "  hinomi findings --severity critical,high\n  hinomi findings --type network --fail-on high\n  hinomi findings show ID",
 	}
 	s := cmd.Flags()

@@ -33,6 +33,7 @@ FILE is an SBOM (CycloneDX 1.0 to 1.7 in JSON or XML; SPDX 2.2 and 2.3 in JSON o
 package-lock.json and others). "-" reads it from the standard input.
 
 --output tsv prints ecosystem, package, version and advisory of every match, sorted, for comparison with other scanners.
+Beside table, json, yaml and csv, --output takes sarif, cyclonedx, spdx, ocsf, asff, csv-wide and html.
 
 Exit codes: 0 done, 1 findings at or above --fail-on, 2 an error, 3 not everything could be assessed.`,
 		Example: "  hinomi match bom.cdx.json\n  hinomi match Cargo.lock --feeds /mnt/feeds --output tsv\n  rpm -qa --queryformat '%{NAME}-%{EPOCHNUM}:%{VERSION}-%{RELEASE}.%{ARCH}\\n' | hinomi match - --distro rockylinux:9",

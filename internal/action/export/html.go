@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"hinomi/internal/asset"
 	"hinomi/internal/finding"
 )
 
@@ -17,7 +18,7 @@ var htmlPage string
 // reader's choice of a light or dark screen.
 func HTML(w io.Writer, d *Document) error {
 	t, err := template.New("findings").Funcs(template.FuncMap{
-		"stamp": stamp, "what": what, "page": page, "asset": d.assetName, "lower": func(s finding.Severity) string { return strings.ToLower(string(s)) },
+		"stamp": stamp, "what": what, "page": page, "name": func(r asset.Ref) string { return d.Names[r.ID] }, "lower": func(s finding.Severity) string { return strings.ToLower(string(s)) },
 		"percent": func(v float64) string { return fmt.Sprintf("%.1f %%", v*100) }, "score": func(v float64) string { return fmt.Sprintf("%.1f", v) },
 		"id": vulnerability, "base": baseScore,
 	}).Parse(htmlPage)
