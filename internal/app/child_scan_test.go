@@ -67,6 +67,8 @@ func child(text string) error {
 		return err
 	}
 	if o.Now != nil {
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM) // as the command does
+		defer stop()
 		_, err := a.ScanNow(ctx, auth.System(), *o.Now)
 		return errors.Join(err, a.Close())
 	}

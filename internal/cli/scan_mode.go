@@ -13,6 +13,7 @@ import (
 
 	"hinomi/internal/app"
 	"hinomi/internal/coverage"
+	"hinomi/internal/run"
 )
 
 // scanModeCommand shows and sets which methods scan the instances of accounts.
@@ -76,7 +77,7 @@ snapshot-volumes means hybrid. An organisation's account decides for all its mem
 // scanSettingsCommand shows and changes what scans leave out, where agents look, and how much runs at once.
 func (c *command) scanSettingsCommand() *cobra.Command {
 	var keys, paths, agents []string
-	var account, windows, syncName string
+	var account, windows, syncName, scanTag string
 	var atOnce, days, syncFrom int
 	var secrets bool
 	cmd := &cobra.Command{
@@ -95,6 +96,7 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 	cmd.Flags().StringSliceVar(&agents, "agents", nil, "what is kept in Systems Manager: inventory, deep, windows, data-sync; '' for nothing")
 	cmd.Flags().StringVar(&syncName, "sync-name", "", "an existing resource data sync whose bucket is read, in place of hinomi's own; '' for hinomi's own")
 	cmd.Flags().IntVar(&syncFrom, "sync-from", 0, "with how many managed instances in a region the data sync's bucket is read")
+	cmd.Flags().StringVar(&scanTag, "scan-tag", "", "key of the tag that holds a scan's ID on its snapshots; '' is "+run.TagScan)
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "also look for private keys and tokens that lie on disks; only place and fingerprint are kept")
 	cmd.Flags().IntVar(&days, "baseline-days", 0, "how long the snapshot of a volume may stay as its baseline")
 	cmd.Flags().IntVar(&atOnce, "per-account", 0, "agentless scans at once in one account")
@@ -104,7 +106,7 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 		if err != nil {
 			return err
 		}
-		if changed("agents") || changed("baseline-days") || changed("secrets") || changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") || changed("sync-name") || changed("sync-from") {
+		if changed("scan-tag") || changed("agents") || changed("baseline-days") || changed("secrets") || changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") || changed("sync-name") || changed("sync-from") {
 			if err := a.EditScanSettings(ctx, operator(), func(s *coverage.Settings) error {
 				if changed("exclude-tags") {
 					s.ExcludeKeys = append([]string{}, keys...)
@@ -123,6 +125,9 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 				}
 				if changed("sync-from") {
 					s.SyncFrom = syncFrom
+				}
+				if changed("scan-tag") {
+					s.SetScanTag(scanTag)
 				}
 				if changed("secrets") {
 					s.Secrets = secrets
@@ -145,7 +150,11 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 		if err != nil {
 			return err
 		}
-		return c.show(settingsView(&s))
+		v := settingsView(&s)
+		if changed("scan-tag") {
+			v.notes = append(v.notes, "the policies of roles ask for this tag: renew them with hinomi connector policy, or snapshots are refused")
+		}
+		return c.show(v)
 	})
 	return cmd
 }
@@ -159,7 +168,7 @@ func settingsView(s *coverage.Settings) view {
 	}
 	v.rows = append(v.rows, []string{"kept in Systems Manager", orNone(kept)}, []string{"exclusion tags", orNone(s.ExcludeKeys)},
 		[]string{"scans at once in an account", fmt.Sprint(s.PerAccount)},
-		[]string{"looks for secrets", fmt.Sprint(s.Secrets)}, []string{"days of a baseline", fmt.Sprint(s.BaselineDays)}, []string{"schedule on Windows", s.WindowsSchedule},
+		[]string{"looks for secrets", fmt.Sprint(s.Secrets)}, []string{"days of a baseline", fmt.Sprint(s.BaselineDays)}, []string{"tag of scans", scanTagName(s)}, []string{"schedule on Windows", s.WindowsSchedule},
 		[]string{"data sync's bucket is read", fmt.Sprintf("%s, from %d instances in a region", cmp.Or(s.SyncName, "hinomi's own"), s.SyncFrom)})
 	for _, at := range slices.Sorted(maps.Keys(s.DeepPaths)) {
 		name := "further paths, all accounts"
@@ -169,6 +178,15 @@ func settingsView(s *coverage.Settings) view {
 		v.rows = append(v.rows, []string{name, orNone(s.DeepPaths[at])})
 	}
 	return v
+}
+
+// scanTagName is the key of the tag of scans, with those that it had before.
+func scanTagName(s *coverage.Settings) string {
+	name := cmp.Or(s.ScanTag, run.TagScan)
+	if len(s.FormerScanTags) > 0 {
+		name += " (before: " + strings.Join(s.FormerScanTags, ", ") + ")"
+	}
+	return name
 }
 
 func setPaths(s *coverage.Settings, account string, paths []string) {

@@ -32,7 +32,11 @@ func (a *Accounts) TestConnector(ctx context.Context, by auth.Principal, idOrNam
 	if err != nil {
 		return nil, err
 	}
-	return live.Test(ctx, &c, s, installation, live.Options{Now: a.Now, Log: a.Log})
+	settings, err := a.ScanSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return live.Test(ctx, &c, s, installation, live.Options{ScanTag: settings.ScanTag, Now: a.Now, Log: a.Log})
 }
 
 // CountInstances answers how many instances each region of a connector's account has, without importing anything.
@@ -115,7 +119,16 @@ func (a *Accounts) ConnectorTemplate(ctx context.Context, by auth.Principal, idO
 	if err != nil {
 		return policy.Template{}, c, err
 	}
-	doc, err := policy.Role(policy.NeedOf(&c, full, installation))
+	need := policy.NeedOf(&c, full, installation)
+	if need.ReadsOthers, err = a.readsOthers(ctx, &c); err != nil {
+		return policy.Template{}, c, err
+	}
+	settings, err := a.ScanSettings(ctx)
+	if err != nil {
+		return policy.Template{}, c, err
+	}
+	need.ScanTag = settings.ScanTag
+	doc, err := policy.Role(need)
 	if err != nil {
 		return policy.Template{}, c, err
 	}
@@ -130,6 +143,15 @@ func (a *Accounts) ConnectorTemplate(ctx context.Context, by auth.Principal, idO
 	}
 	t.Trust, err = policy.Trust(c.Credentials.ExternalID, principal)
 	return t, c, err
+}
+
+// readsOthers reports whether other connectors' snapshots are read by the account of this one.
+func (a *Accounts) readsOthers(ctx context.Context, c *connector.Connector) (yes bool, err error) {
+	err = a.EachConnector(ctx, auth.Everything(), func(o *connector.Connector) error {
+		yes = yes || o.ReadBy() == c.Account
+		return nil
+	})
+	return yes, err
 }
 
 // ErrNoPrincipal is returned where it is not known who may assume a role.

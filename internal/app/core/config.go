@@ -26,6 +26,7 @@ type Config struct {
 	UserAgent  string
 	FeedMirror string         // base URL of a mirror of the feeds; "" is each publisher's own
 	FeedClient *http.Client   // nil: one made for publishers
+	Attempts   int            // tries of one request to AWS; 0: as many as awsclient takes for good
 	Ambient    *awsclient.Key // the process's own AWS credentials, where tests give them; nil: the SDK's default chain
 	Log        *slog.Logger
 	Now        func() time.Time
@@ -36,7 +37,7 @@ type Config struct {
 
 // NewClients makes the clients of AWS. The caller closes them.
 func (c *Config) NewClients() (*awsclient.Clients, error) {
-	return awsclient.New(awsclient.Config{Endpoint: c.Endpoint, Ambient: c.Ambient, RootCAs: c.RootCAs, UserAgent: c.UserAgent, Log: c.Log, Now: c.Now})
+	return awsclient.New(awsclient.Config{Endpoint: c.Endpoint, Ambient: c.Ambient, RootCAs: c.RootCAs, UserAgent: c.UserAgent, MaxAttempts: c.Attempts, Log: c.Log, Now: c.Now})
 }
 
 // withDefaults fills in what was left open.

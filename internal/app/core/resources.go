@@ -35,9 +35,9 @@ func ResourcesOf(list []run.Resource, connectorID string) []run.Resource {
 	return out
 }
 
-// EachOpenScan calls do for every scan that waits or runs.
+// EachOpenScan calls do for every scan that waits, is put off, or runs.
 func (c *Core) EachOpenScan(ctx context.Context, do func(run.Scan)) error {
-	f := store.ScanFilter{States: []run.State{run.Queued, run.Running}}
+	f := store.ScanFilter{States: []run.State{run.Queued, run.Deferred, run.Running}}
 	for from := ""; ; {
 		page, next, err := c.DB.Scans(ctx, auth.Everything(), f, from, 500)
 		if err != nil {

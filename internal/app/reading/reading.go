@@ -23,6 +23,7 @@ type Job struct {
 	Exclude       []string         `json:"exclude,omitempty"`       // as in extract.Options
 	MaxFileBytes  int64            `json:"maxFileBytes,omitempty"`  // as in extract.Options
 	SkipLockFiles bool             `json:"skipLockFiles,omitempty"` // as in extract.Options
+	Owned         bool             `json:"owned,omitempty"`         // as in extract.Options
 	Secrets       bool             `json:"secrets,omitempty"`       // as in extract.Options
 	SecretSalt    []byte           `json:"secretSalt,omitempty"`    // as in extract.Options
 	CacheBytes    int64            `json:"cacheBytes,omitempty"`    // of blocks of each disk; DefaultCacheBytes if 0
@@ -91,7 +92,8 @@ func Read(ctx context.Context, job Job, devices []Device, now func() time.Time, 
 		return nil, Stats{}, fmt.Errorf("%d devices for %d disks", len(devices), len(job.Disks))
 	}
 	r := &reader{options: extract.Options{
-		Method: job.Method, Source: job.Source, Exclude: job.Exclude, MaxFileBytes: job.MaxFileBytes, SkipLockFiles: job.SkipLockFiles, Secrets: job.Secrets, SecretSalt: job.SecretSalt,
+		Method: job.Method, Source: job.Source, Exclude: job.Exclude, MaxFileBytes: job.MaxFileBytes, SkipLockFiles: job.SkipLockFiles,
+		Owned: job.Owned, Secrets: job.Secrets, SecretSalt: job.SecretSalt,
 		Now: now, OnProgress: watch,
 	}}
 	var disks []*disk.Disk

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
 	snapshots "hinomi/internal/action/ebs"
@@ -20,6 +21,7 @@ import (
 	"hinomi/internal/pipeline"
 	"hinomi/internal/run"
 	"hinomi/internal/source/aws/live"
+	"hinomi/internal/source/disk"
 	"hinomi/internal/source/disk/ebs"
 	"hinomi/internal/source/disk/ebs/kept"
 	"hinomi/internal/store"
@@ -31,6 +33,7 @@ type capture struct {
 	maker   *snapshots.Maker
 	at      snapshots.Place
 	session *awsclient.Session
+	reader  *awsclient.Session // reads the snapshots: the session, or another account's
 	scan    run.Scan
 
 	settings  coverage.Settings
@@ -39,6 +42,7 @@ type capture struct {
 
 	instance *asset.Instance
 	made     []snapshots.Captured
+	detached []string // volumes, since the instance was read
 	volumes  []*volumeRead
 	notes    []string
 	gaps     []inventory.Gap
@@ -56,28 +60,35 @@ var errKeyExcluded = errors.New("excluded by a tag of its KMS key")
 
 // captureAndRead makes the snapshots and reads the inventory from them.
 func (a *Agentless) captureAndRead(ctx context.Context, m *snapshots.Maker, at snapshots.Place, session *awsclient.Session, s run.Scan,
-) (inv *inventory.Inventory, name string, bytes int64, err error) {
+) (inv *inventory.Inventory, name string, cost pipeline.Cost, err error) {
 	v, err := a.DB.Asset(ctx, auth.Everything(), s.Instance)
 	if err != nil {
-		return nil, "", 0, err
+		return nil, "", cost, err
 	}
 	i, ok := v.Asset.(*asset.Instance)
 	if !ok {
-		return nil, "", 0, fmt.Errorf("%s is not an instance", s.Instance)
+		return nil, "", cost, fmt.Errorf("%s is not an instance", s.Instance)
 	}
 	con, err := a.DB.Connector(ctx, auth.Everything(), s.Connector)
 	if err != nil {
-		return nil, i.Name(), 0, err
+		return nil, i.Name(), cost, err
 	}
 	c := &capture{a: a, maker: m, connector: con, at: at, session: session, scan: s, instance: i, baseline: con.KeepBaseline && con.Enabled}
+	if c.reader, err = a.readerOf(ctx, &con, session); err != nil {
+		return nil, i.Name(), cost, err
+	}
 	if err := c.leaveOut(ctx); err != nil {
-		return nil, i.Name(), 0, err
+		return nil, i.Name(), cost, err
 	}
 	inv, err = c.read(ctx)
 	for _, v := range c.volumes {
-		bytes += v.dev.Counters().Bytes
+		n := v.dev.Counters()
+		cost.Bytes += n.Bytes
+		if c.reader != session { // the account's own requests are counted there
+			cost.Calls += int(n.Lists + n.Blocks)
+		}
 	}
-	return inv, i.Name(), bytes, c.named(err)
+	return inv, i.Name(), cost, c.named(err)
 }
 
 // makerFor returns a maker with a connector's options, that makes no snapshots of the excluded volumes.
@@ -86,7 +97,10 @@ func (a *Agentless) makerFor(ctx context.Context, m *snapshots.Maker, c *connect
 	if err != nil {
 		return nil, err
 	}
-	o := snapshots.Options{Exclude: excluded, Baselines: c.KeepBaseline && c.Enabled && c.May(connector.SnapshotVolumes)}
+	o := snapshots.Options{
+		ScanTag: settings.ScanTag, FormerScanTags: settings.FormerScanTags, Reader: c.ReadBy(), Exclude: excluded,
+		Baselines: c.KeepBaseline && c.Enabled && c.May(connector.SnapshotVolumes),
+	}
 	if o.Baselines {
 		o.BaselineLife = time.Duration(settings.BaselineDays) * 24 * time.Hour
 	}
@@ -117,6 +131,9 @@ func (c *capture) leaveOut(ctx context.Context) error {
 		if key != "" && len(c.settings.ExcludeKeys) > 0 {
 			if _, asked := tags[key]; !asked {
 				found, err := live.KeyTags(ctx, c.session, i.Region, key)
+				if putsOff(c.session, err) != "" || c.session.Classify(err).Class == awsclient.Expired {
+					return err // it is not the key that refuses
+				}
 				if err != nil {
 					return &snapshots.KeyError{Key: key, Permission: "kms:ListResourceTags", Err: err}
 				}
@@ -147,6 +164,9 @@ func (c *capture) read(ctx context.Context) (*inventory.Inventory, error) {
 	if c.made, err = c.maker.Capture(ctx, c.at, c.scan.ID, c.instance); err != nil {
 		return nil, err
 	}
+	if err := c.noteChanged(); err != nil {
+		return nil, err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer func() {
 		stop()
@@ -159,7 +179,7 @@ func (c *capture) read(ctx context.Context) (*inventory.Inventory, error) {
 	for _, made := range c.made {
 		v, err := c.open(ctx, made)
 		if err != nil {
-			return nil, err
+			return nil, c.byReader(err)
 		}
 		c.volumes, devices = append(c.volumes, v), append(devices, v.dev)
 		disks = append(disks, reading.Disk{
@@ -173,8 +193,11 @@ func (c *capture) read(ctx context.Context) (*inventory.Inventory, error) {
 		}
 	}
 	inv, err := c.a.ReadDisks(ctx, job, devices)
+	if errors.Is(err, disk.ErrNoRoot) && len(c.detached) > 0 {
+		return nil, fmt.Errorf("%s: %w: %w", strings.Join(c.detached, ", "), errRootGone, err)
+	}
 	if err != nil {
-		return nil, err
+		return nil, c.byReader(err)
 	}
 	inv.ReadAt = taken // the evidence is as old as the snapshot
 	inv.Gaps = append(inv.Gaps, c.gaps...)
@@ -187,6 +210,29 @@ func (c *capture) read(ctx context.Context) (*inventory.Inventory, error) {
 		c.keep(ctx)
 	}
 	return inv, nil
+}
+
+// noteChanged notes the volumes that were detached, or attached, since the instance was read. Without the one that it boots from there is nothing
+// to read.
+func (c *capture) noteChanged() error {
+	made := map[string]bool{}
+	for _, m := range c.made {
+		made[m.Resource.Of] = true
+		if m.Device == "" {
+			c.note("volume %s was attached since the account was read; where is not known", m.Resource.Of)
+		}
+	}
+	for _, v := range c.instance.Volumes {
+		switch {
+		case made[v.VolumeID]:
+		case v.Device != "" && v.Device == c.instance.RootDeviceName:
+			return fmt.Errorf("%s: %w", v.VolumeID, errRootGone)
+		default:
+			c.detached = append(c.detached, v.VolumeID)
+			c.note("volume %s (%s) is not attached any more, and was not read", v.VolumeID, v.Device)
+		}
+	}
+	return nil
 }
 
 // open opens a snapshot: with what an earlier scan of its volume kept, if its baseline still stands.
@@ -202,7 +248,7 @@ func (c *capture) open(ctx context.Context, made snapshots.Captured) (*volumeRea
 		}
 		v.record, o.Record = w, w
 	}
-	api := c.session.EBS(c.at.Region)
+	api := c.reader.EBS(c.at.Region)
 	var err error
 	v.dev, err = ebs.Open(ctx, api, made.Resource.ID, o)
 	if errors.Is(err, ebs.ErrBaseline) {
@@ -227,9 +273,9 @@ func (c *capture) known(ctx context.Context, v *volumeRead, made snapshots.Captu
 		return nil
 	}
 	v.before = f
-	changes, err := ebs.Changed(ctx, c.session.EBS(c.at.Region), f.Header().Snapshot, made.Resource.ID)
+	changes, err := ebs.Changed(ctx, c.reader.EBS(c.at.Region), f.Header().Snapshot, made.Resource.ID)
 	if err != nil {
-		c.note("everything of %s is read, its baseline cannot be compared: %s", made.Resource.Of, c.session.Classify(err))
+		c.note("everything of %s is read, its baseline cannot be compared: %s", made.Resource.Of, c.reader.Classify(err))
 		return nil
 	}
 	return &ebs.Baseline{Kept: f, Changes: changes}

@@ -41,6 +41,15 @@ func (a *Agentless) doScan(ctx context.Context, j *job.Job) error {
 		defer a.hurryNext(ctx, s.Instance.Account, settings.PerAccount)
 		return a.cancelGone(ctx, s)
 	}
+	if s.State == run.Deferred {
+		if wait := s.NotBefore.Sub(a.Now()); wait > 0 {
+			return job.Later(wait)
+		}
+		s.State, s.Reason, s.NotBefore = run.Queued, "", time.Time{}
+		if err := a.DB.PutScan(ctx, s); err != nil {
+			return err
+		}
+	}
 	if s.State != run.Queued {
 		defer a.hurryNext(ctx, s.Instance.Account, settings.PerAccount)
 		return a.afterInterruption(ctx, s, j.Last)

@@ -50,13 +50,13 @@ func (a *Agentless) ScanNow(ctx context.Context, by auth.Principal, ref asset.Re
 	} else {
 		fault = a.endScan(ctx, s, nil, fault)
 	}
-	leave()
-	a.hurryNext(ctx, ref.Account, settings.PerAccount)
 	ended, err := a.DB.Scan(context.WithoutCancel(ctx), auth.Everything(), s.ID)
+	leave(err == nil && ended.State == run.Deferred)
+	a.hurryNext(ctx, ref.Account, settings.PerAccount)
 	if err != nil {
 		return s, errors.Join(fault, err)
 	}
-	if ended.State == run.Failed || ended.State == run.Canceled {
+	if ended.State == run.Failed || ended.State == run.Canceled || ended.State == run.Deferred {
 		return ended, nil // the reason says it
 	}
 	return ended, errors.Join(fault, a.retag(ctx))

@@ -92,9 +92,9 @@ func (a *Agentless) sayHere(ctx context.Context, s run.Scan, present bool) error
 	})
 }
 
-// stayHere says again and again that this process is here. The function that it returns ends that, and the job behind the scan with it; it is
-// called when the scan has ended, also where the context has.
-func (a *Agentless) stayHere(ctx context.Context, s run.Scan, behind job.Ticket) (leave func()) {
+// stayHere says again and again that this process is here. The function that it returns ends that, and the job behind the scan with it unless
+// that is to go on with the scan; it is called when the scan has ended, also where the context has.
+func (a *Agentless) stayHere(ctx context.Context, s run.Scan, behind job.Ticket) (leave func(goesOn bool)) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
@@ -112,12 +112,16 @@ func (a *Agentless) stayHere(ctx context.Context, s run.Scan, behind job.Ticket)
 			}
 		}
 	}()
-	return func() {
+	return func(goesOn bool) {
 		stop()
 		<-done
 		ctx, end := context.WithTimeout(context.WithoutCancel(ctx), ReleaseTime)
 		defer end()
-		if err := errors.Join(a.sayHere(ctx, s, false), a.DB.Jobs().Cancel(ctx, behind.ID)); err != nil {
+		err := a.sayHere(ctx, s, false)
+		if !goesOn {
+			err = errors.Join(err, a.DB.Jobs().Cancel(ctx, behind.ID))
+		}
+		if err != nil {
 			a.Log.WarnContext(ctx, "the job behind a scan that has ended is still there", slog.String("scan_id", s.ID), slog.Any("err", err))
 		}
 	}

@@ -55,9 +55,9 @@ func (a *Agentless) scanInstance(ctx context.Context, by auth.Principal, ref ass
 	return s, err
 }
 
-// openScan returns the scan of an instance that waits or runs; one without an ID if there is none.
+// openScan returns the scan of an instance that waits, is put off, or runs; one without an ID if there is none.
 func (a *Agentless) openScan(ctx context.Context, ref asset.Ref) (run.Scan, error) {
-	f := store.ScanFilter{States: []run.State{run.Queued, run.Running}, Instances: []string{ref.ID}}
+	f := store.ScanFilter{States: []run.State{run.Queued, run.Deferred, run.Running}, Instances: []string{ref.ID}}
 	list, _, err := a.DB.Scans(ctx, auth.Everything(), f, "", 1)
 	if err != nil || len(list) == 0 {
 		return run.Scan{}, err

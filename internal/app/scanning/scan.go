@@ -17,7 +17,6 @@ import (
 	"hinomi/internal/job"
 	"hinomi/internal/pipeline"
 	"hinomi/internal/run"
-	"hinomi/internal/sandbox"
 )
 
 // runScan does an agentless scan: snapshot, read, delete, whatever happens. The end is stored in every case; the error returned is one
@@ -34,9 +33,9 @@ func (a *Agentless) runScan(ctx context.Context, s run.Scan) error {
 		return err
 	}
 	before := session.Calls()
-	inv, name, bytes, err := a.captureAndRead(ctx, maker, at, session, s)
+	inv, name, cost, err := a.captureAndRead(ctx, maker, at, session, s)
 	released := a.release(ctx, maker, at, s)
-	s.Calls, s.Bytes = session.Calls()-before, bytes
+	s.Calls, s.Bytes = session.Calls()-before+cost.Calls, cost.Bytes
 	if err == nil {
 		err = a.keepSecrets(ctx, s.Instance, inv)
 	}
@@ -56,17 +55,20 @@ func (a *Agentless) endScan(ctx context.Context, s run.Scan, session *awsclient.
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, job.ErrLost):
 		return fault // another worker has the job, and ends the scan
-	case errors.Is(cause, job.ErrCanceled), errors.Is(cause, context.Canceled):
-		s.State, s.Reason, s.EndedAt = run.Canceled, "it was cancelled", a.Now()
-		return errors.Join(fault, a.DB.PutScan(context.WithoutCancel(ctx), s))
 	case errors.Is(cause, job.ErrStopping):
 		again = true
 		fault = fmt.Errorf("hinomi was stopped in the middle of the scan, which is queued again: %w", fault)
+	case errors.Is(ctx.Err(), context.Canceled): // the job was, or a signal came
+		s.State, s.Reason, s.EndedAt = run.Canceled, "it was cancelled", a.Now()
+		return errors.Join(fault, a.DB.PutScan(context.WithoutCancel(ctx), s))
 	case errors.Is(cause, context.DeadlineExceeded):
 		fault = fmt.Errorf("the scan took longer than %s: %w", scanLimit, fault)
 	}
 	reason := coverage.InternalError
 	if session != nil {
+		if why := putsOff(session, fault); why != "" && !again {
+			return a.deferScan(ctx, s, why)
+		}
 		reason, fault = scanReason(session, fault)
 	}
 	if err := a.failScan(ctx, s, reason, fault, again); err != nil {
@@ -76,27 +78,6 @@ func (a *Agentless) endScan(ctx context.Context, s run.Scan, session *awsclient.
 		return nil // its connector cannot or may not scan: another attempt is in vain
 	}
 	return fault
-}
-
-// scanReason says in the coverage's word why a scan failed, and adds what to do.
-func scanReason(session *awsclient.Session, fault error) (coverage.Reason, error) {
-	var key *snapshots.KeyError
-	switch {
-	case errors.Is(fault, errKeyExcluded):
-		return coverage.ExcludedByTag, fault
-	case errors.As(fault, &key):
-		return coverage.AccessDeniedToKey, fault
-	case errors.Is(fault, snapshots.ErrInstanceGone):
-		return coverage.ResourceTerminated, fault
-	case errors.Is(fault, snapshots.ErrNoVolumes):
-		return coverage.NoInventory, fault
-	case errors.Is(fault, sandbox.ErrTimeout), errors.Is(fault, context.DeadlineExceeded):
-		return coverage.AgentlessTimeLimit, fault
-	}
-	if f := session.Classify(fault); f.Class == awsclient.Denied {
-		return coverage.AccessDenied, fmt.Errorf("%w: %s", fault, f.Advice)
-	}
-	return coverage.InternalError, fault
 }
 
 // ReleaseTime is what is left for deleting snapshots after a scan was cancelled or its process told to stop.
@@ -117,25 +98,6 @@ func (a *Agentless) release(ctx context.Context, m *snapshots.Maker, at snapshot
 	return nil
 }
 
-// failScan stores that a scan failed and why, on the scan and in the instance's coverage, and with again queues another one: all or nothing.
-func (a *Agentless) failScan(ctx context.Context, s run.Scan, reason coverage.Reason, cause error, again bool) error {
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), ReleaseTime)
-	defer done()
-	s.State, s.Reason, s.EndedAt = run.Failed, cause.Error(), a.Now()
-	a.Log.WarnContext(ctx, "scan failed", slog.String("scan_id", s.ID), slog.String("instance", s.Instance.ID), slog.Any("err", cause))
-	return a.DB.InTx(ctx, func(ctx context.Context) error {
-		if err := a.DB.PutScan(ctx, s); err != nil {
-			return err
-		}
-		if err := a.Keeper().KeepCoverage(ctx, []coverage.Coverage{{
-			Resource: s.Instance, Scan: coverage.PackageScan, Status: coverage.Active, Reason: reason, Detail: cause.Error(), Mode: coverage.Agentless,
-		}}); err != nil || !again {
-			return err
-		}
-		return a.scanAgain(ctx, s)
-	})
-}
-
 // maker returns who makes and removes snapshots in the account of a scan's connector. Removing is allowed even if the connector has
 // become read-only since: what is ours must not stay.
 func (a *Agentless) maker(ctx context.Context, s run.Scan, making bool) (*snapshots.Maker, snapshots.Place, *awsclient.Session, error) {
@@ -152,6 +114,9 @@ func (a *Agentless) maker(ctx context.Context, s run.Scan, making bool) (*snapsh
 		return nil, at, nil, err
 	}
 	m, err := a.makerIn(ctx, session, at)
+	if err == nil {
+		m, err = a.makerFor(ctx, m, &c)
+	}
 	return m, at, session, err
 }
 

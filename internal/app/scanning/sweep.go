@@ -163,10 +163,10 @@ func (a *Agentless) settleLost(ctx context.Context) error {
 			faults = append(faults, err)
 		case at == gone && s.State == run.Running:
 			faults = append(faults, a.failScan(ctx, s, coverage.InternalError, errInterrupted, true))
-		case at == gone:
+		case at == gone && s.State == run.Queued:
 			faults = append(faults, a.cancelGone(ctx, s))
 		case waiting[s.ID]:
-		case s.State == run.Queued && a.Now().Sub(s.QueuedAt) > time.Minute: // younger ones may not have been seen among the jobs
+		case s.State != run.Running && a.Now().Sub(s.QueuedAt) > time.Minute: // younger ones may not have been seen among the jobs
 			s.State, s.Reason, s.EndedAt = run.Canceled, "its job was cancelled before it began", a.Now()
 			faults = append(faults, a.DB.PutScan(ctx, s))
 		case s.State == run.Running && a.overdue(s):

@@ -43,12 +43,14 @@ type Options struct {
 	Region  string // of ebs:snap-…
 	Kernel  string // uname -r of the live host, for "/"
 	Secrets bool   // look for keys and tokens, too
+	Owned   bool   // list, too, what the distribution's packages brought, with its owner
 }
 
 // reader reads targets with the configuration alone.
 type reader struct {
 	core.Config
 	secrets bool // keys and tokens are looked for, too
+	owned   bool // what the distribution's packages brought is listed, too
 }
 
 // maxUnpacked bounds a compressed image: 1 TiB of zeros packs to a gigabyte, and nobody keeps such a file by accident.
@@ -59,7 +61,7 @@ var ErrTarget = errors.New("not a folder, a disk image, an SBOM or ebs:snap-…"
 
 // Read reads the inventory of a target: "/" or a folder, a raw disk image (also gzip), an SBOM or lock file, ebs:snap-….
 func Read(ctx context.Context, c core.Config, target string, o Options) (*Scanned, error) {
-	r := &reader{Config: c, secrets: o.Secrets}
+	r := &reader{Config: c, secrets: o.Secrets, owned: o.Owned}
 	if r.Progress == nil {
 		r.Progress = func(pipeline.Step) {}
 	}
@@ -104,7 +106,7 @@ func kindOfFile(m fs.FileMode) string {
 }
 
 func (r *reader) extractOptions(method inventory.Method, source string) extract.Options {
-	return extract.Options{Method: method, Source: source, Secrets: r.secrets, Now: r.Now, Logger: r.Log, OnProgress: r.WatchFiles}
+	return extract.Options{Method: method, Source: source, Secrets: r.secrets, Owned: r.owned, Now: r.Now, Logger: r.Log, OnProgress: r.WatchFiles}
 }
 
 func (r *reader) readFolder(ctx context.Context, dir string, o Options) (*Scanned, error) {
@@ -136,7 +138,7 @@ func (r *reader) readImage(ctx context.Context, path string) (*Scanned, error) {
 		return nil, fmt.Errorf("open image %s: %w", path, err)
 	}
 	defer img.Close() //nolint:errcheck // only read
-	inv, err := r.ReadDisks(ctx, reading.Job{Source: path, Disks: []reading.Disk{{}}, Secrets: r.secrets}, []reading.Device{img})
+	inv, err := r.ReadDisks(ctx, reading.Job{Source: path, Disks: []reading.Disk{{}}, Secrets: r.secrets, Owned: r.owned}, []reading.Device{img})
 	if errors.Is(err, reading.ErrOpen) {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrTarget, err)
 	}
@@ -266,7 +268,7 @@ func (r *reader) readSnapshot(ctx context.Context, id string, o Options) (*Scann
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, session.Classify(err))
 	}
-	inv, err := r.ReadDisks(ctx, reading.Job{Source: id, Disks: []reading.Disk{{}}, Secrets: r.secrets}, []reading.Device{dev})
+	inv, err := r.ReadDisks(ctx, reading.Job{Source: id, Disks: []reading.Disk{{}}, Secrets: r.secrets, Owned: r.owned}, []reading.Device{dev})
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot %s: %w", id, err)
 	}

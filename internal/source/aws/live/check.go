@@ -59,7 +59,7 @@ func Test(ctx context.Context, c *connector.Connector, s *awsclient.Session, ins
 	if len(c.Regions) > 0 {
 		region = c.Regions[0]
 	}
-	tries := tries(c, s, region, installation)
+	tries := tries(c, s, region, installation, opts.ScanTag)
 	found := make([]Check, len(tries))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(min(opts.Parallel, 16))

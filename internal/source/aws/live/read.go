@@ -31,7 +31,8 @@ type Target struct {
 
 // Options say how targets are read. The zero value is usable but for Now and Log.
 type Options struct {
-	Parallel int // listings asked at once, over all accounts and regions; 0 means DefaultParallel
+	Parallel int    // listings asked at once, over all accounts and regions; 0 means DefaultParallel
+	ScanTag  string // of Test: the key of the tag that holds a scan's id; run.TagScan if ""
 	Now      func() time.Time
 	Log      *slog.Logger
 	Progress func(Progress) // after each region; called from several goroutines, may be nil

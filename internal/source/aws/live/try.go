@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -36,7 +37,7 @@ const (
 )
 
 // tries returns all checks of a connector, in the order in which they are shown.
-func tries(c *connector.Connector, s *awsclient.Session, region, installation string) []attempt {
+func tries(c *connector.Connector, s *awsclient.Session, region, installation, scanTag string) []attempt {
 	out := ec2Tries(s, region)
 	if len(c.Regions) == 0 {
 		out = append([]attempt{{Check{Action: "ec2:DescribeRegions", Use: "find all enabled regions", Required: true}, func(ctx context.Context) error {
@@ -48,8 +49,9 @@ func tries(c *connector.Connector, s *awsclient.Session, region, installation st
 	out = append(out, otherTries(s, region)...)
 	out = append(out, agentTries(s, region)...)
 	if c.May(connector.SnapshotVolumes) {
-		out = append(out, scanTries(s, region, installation)...)
-		if c.KeepBaseline {
+		out = append(out, scanTries(s, region, installation, scanTag)...)
+		out = append(out, readTries(c)...)
+		if c.KeepBaseline && c.ReadBy() == "" {
 			out = append(out, attempt{Check: Check{Action: "ebs:ListChangedBlocks", Use: "baselines", Required: true, Detail: "only on a snapshot with this installation's tag"}})
 		}
 	}
@@ -167,7 +169,7 @@ func otherTries(s *awsclient.Session, region string) []attempt {
 
 // scanTries are what scanning needs. A snapshot can be tried with an instance of the account; the others act on snapshots that bear
 // this installation's tag, or on a key, and there is none to try them on.
-func scanTries(s *awsclient.Session, region, installation string) []attempt {
+func scanTries(s *awsclient.Session, region, installation, scanTag string) []attempt {
 	c := s.EC2(region)
 	return []attempt{
 		{Check{Action: "ec2:CreateSnapshots", Use: "scanning", Required: true}, func(ctx context.Context) error {
@@ -178,7 +180,7 @@ func scanTries(s *awsclient.Session, region, installation string) []attempt {
 			for _, r := range out.Reservations {
 				for _, i := range r.Instances {
 					if installation != "" && i.State != nil && i.State.Name != ec2types.InstanceStateNameTerminated {
-						return snapshotDry(ctx, c, i.InstanceId, installation)
+						return snapshotDry(ctx, c, i.InstanceId, installation, scanTag)
 					}
 				}
 			}
@@ -186,20 +188,34 @@ func scanTries(s *awsclient.Session, region, installation string) []attempt {
 		}},
 		{Check: Check{Action: "ec2:CreateTags", Use: "scanning", Required: true, Detail: "only together with a new snapshot"}},
 		{Check: Check{Action: "ec2:DeleteSnapshot", Use: "scanning", Required: true, Detail: "only on a snapshot with this installation's tag"}},
-		{Check: Check{Action: "ebs:ListSnapshotBlocks", Use: "scanning", Required: true, Detail: "only on a snapshot with this installation's tag"}},
-		{Check: Check{Action: "ebs:GetSnapshotBlock", Use: "scanning", Required: true, Detail: "only on a snapshot with this installation's tag"}},
-		{Check: Check{Action: "kms:Decrypt", Use: "scanning", Detail: "the key's own policy decides with the role's; a scan of an encrypted volume tells"}},
 		{Check: Check{Action: "kms:ListResourceTags", Use: "scanning", Detail: "whether a tag of the key excludes volumes; the key's own policy decides with the role's"}},
 	}
 }
 
-// snapshotDry tries to make a snapshot as a scan does, with the tag that the policy asks for.
-func snapshotDry(ctx context.Context, c *ec2.Client, instance *string, installation string) error {
+// readTries are what reading snapshots needs, or sharing them with the account that reads them.
+func readTries(c *connector.Connector) []attempt {
+	const ours = "only on a snapshot with this installation's tag"
+	if reader := c.ReadBy(); reader != "" {
+		return []attempt{
+			{Check: Check{Action: "ec2:ModifySnapshotAttribute", Use: "scanning", Required: true, Detail: ours + ", to share it with account " + reader + ", which reads it"}},
+		}
+	}
+	return []attempt{
+		{Check: Check{Action: "ebs:ListSnapshotBlocks", Use: "scanning", Required: true, Detail: ours}},
+		{Check: Check{Action: "ebs:GetSnapshotBlock", Use: "scanning", Required: true, Detail: ours}},
+		{Check: Check{Action: "kms:Decrypt", Use: "scanning", Detail: "the key's own policy decides with the role's; a scan of an encrypted volume tells"}},
+	}
+}
+
+// snapshotDry tries to make a snapshot as a scan does, with the tags that the policy asks for.
+func snapshotDry(ctx context.Context, c *ec2.Client, instance *string, installation, scanTag string) error {
 	_, err := c.CreateSnapshots(ctx, &ec2.CreateSnapshotsInput{
 		DryRun: dry, InstanceSpecification: &ec2types.InstanceSpecification{InstanceId: instance},
 		TagSpecifications: []ec2types.TagSpecification{{
 			ResourceType: ec2types.ResourceTypeSnapshot,
-			Tags:         []ec2types.Tag{{Key: aws.String(run.TagInstallation), Value: &installation}},
+			Tags: []ec2types.Tag{
+				{Key: aws.String(run.TagInstallation), Value: &installation}, {Key: aws.String(cmp.Or(scanTag, run.TagScan)), Value: aws.String("permission-test")},
+			},
 		}},
 	})
 	return err
