@@ -108,7 +108,6 @@ func bucketFault(f awsclient.Fault, bucket string) string {
 
 // read reads an instance's items if one of its objects is new. ok is false if Systems Manager must be asked; no items: nothing is new.
 func (s *synced) read(ctx context.Context, l *look, i *asset.Instance, known *store.AgentRead) (items ssm.Items, ok bool) {
-	s.late = false
 	objects := s.index[i.ID]
 	if _, there := objects[ssm.Application]; !there || s.closed {
 		return nil, false

@@ -146,10 +146,13 @@ func deepWanted(s *coverage.Settings, c *connector.Connector) func(*ssm.Instance
 }
 
 // items returns an instance's items if something of them is new; none if not. read is then what is to be remembered once they are judged.
-func (a *Agents) items(ctx context.Context, l *look, i *asset.Instance, read *store.AgentRead) (ssm.Items, error) {
+func (a *Agents) items(ctx context.Context, l *look, i *asset.Instance, m *ssm.Instance, read *store.AgentRead) (ssm.Items, error) {
 	if l.bucket != nil {
-		if items, ok := l.bucket.read(ctx, l, i, read); ok {
-			return items, nil
+		l.bucket.late = false
+		if m.PlatformName != "" { // else the system is told by a type that is not read from the bucket
+			if items, ok := l.bucket.read(ctx, l, i, read); ok {
+				return items, nil
+			}
 		}
 		l.bucket.stats.Asked++
 	}
@@ -181,7 +184,7 @@ func (a *Agents) items(ctx context.Context, l *look, i *asset.Instance, read *st
 func (a *Agents) readAgent(ctx context.Context, l *look, i *asset.Instance, m *ssm.Instance) error {
 	ref, read := asset.RefOf(i), l.reads[i.ID]
 	before := l.session.Calls()
-	items, err := a.items(ctx, l, i, &read)
+	items, err := a.items(ctx, l, i, m, &read)
 	if err != nil || len(items) == 0 {
 		return err
 	}

@@ -206,39 +206,6 @@ func TestBest(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
-	on := &ssm.Instance{Ref: refOf("i-1"), Ping: "Online", LastPing: noon, PlatformName: "Ubuntu", PlatformVersion: "24.04"}
-	lost := &ssm.Instance{Ref: refOf("i-1"), Ping: "ConnectionLost", LastPing: noon.Add(-time.Hour), PlatformName: "Ubuntu", PlatformVersion: "24.04"}
-	ok := ssm.Composed{Supported: true, OS: inventory.OS{ID: "ubuntu"}}
-	fresh, old := &inventory.Inventory{ReadAt: noon.Add(-time.Hour)}, &inventory.Inventory{ReadAt: noon.Add(-8 * 24 * time.Hour)}
-	for _, tc := range []struct {
-		name   string
-		i      *ssm.Instance
-		c      ssm.Composed
-		best   *inventory.Inventory
-		before time.Time
-		status coverage.Status
-		reason coverage.Reason
-		detail string
-	}{
-		{"unmanaged", nil, ssm.Composed{}, nil, time.Time{}, coverage.Inactive, coverage.UnmanagedInstance, "because (do this)"},
-		{"fresh", on, ok, fresh, time.Time{}, coverage.Active, coverage.Successful, ""},
-		{"unchanged", on, ok, nil, noon.Add(-time.Hour), coverage.Active, coverage.Successful, ""},
-		{"none", on, ok, nil, time.Time{}, coverage.Inactive, coverage.NoInventory, "no software inventory"},
-		{"stale", on, ok, old, time.Time{}, coverage.Active, coverage.StaleInventory, "older than"},
-		{"stale_and_away", lost, ok, old, time.Time{}, coverage.Active, coverage.StaleInventory, "has not answered since"},
-		{"fresh_and_away", lost, ok, fresh, time.Time{}, coverage.Active, coverage.Successful, "its agent has not answered"},
-		{"unsupported", &ssm.Instance{Ping: "Online", PlatformName: "Plan 9"}, ssm.Composed{OS: inventory.OS{PrettyName: "Plan 9 4"}}, fresh, time.Time{}, coverage.Inactive, coverage.UnsupportedOS, "Plan 9 4"},
-		{"never_answered", &ssm.Instance{Ping: "Inactive"}, ssm.Composed{}, nil, time.Time{}, coverage.Inactive, coverage.UnmanagedInstance, "never answered"},
-		{"part_missing", on, ssm.Composed{Supported: true, Missing: []string{ssm.WindowsUpdate}}, fresh, time.Time{}, coverage.Active, coverage.NotFullyAssessed, ssm.WindowsUpdate},
-	} {
-		got := ssm.Judge(tc.i, tc.c, tc.best, tc.before, noon, ssm.DefaultStale, []ssm.Cause{{Why: "because", Do: "do this"}})
-		if got.Status != tc.status || got.Reason != tc.reason || !strings.Contains(got.Detail, tc.detail) || got.Managed != (tc.i != nil) {
-			t.Errorf("%s: got %+v, want %s %s %q", tc.name, got, tc.status, tc.reason, tc.detail)
-		}
-	}
-}
-
 // TestDeep tells by who found the gap why an instance's language packages are not seen where they should be.
 func TestDeep(t *testing.T) {
 	at := func(age time.Duration) *inventory.Inventory { return &inventory.Inventory{ReadAt: noon.Add(-age)} }
