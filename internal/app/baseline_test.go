@@ -15,6 +15,7 @@ import (
 	"hinomi/internal/app"
 	"hinomi/internal/auth"
 	"hinomi/internal/awstest"
+	"hinomi/internal/awstest/model"
 	"hinomi/internal/connector"
 	"hinomi/internal/coverage"
 	"hinomi/internal/inventory"
@@ -114,6 +115,32 @@ func TestKeyExclusion(t *testing.T) {
 		return strings.Contains(g.Reason, volume) && strings.Contains(g.Reason, "InspectorEc2Exclusion excludes it")
 	}) {
 		t.Errorf("no gap names the volume: %+v", inv.Gaps)
+	}
+	out = w.EC2(w.account, region, "CreateVolume", url.Values{"Size": {"1"}, "AvailabilityZone": {region + "a"}, "Encrypted": {"true"}, "KmsKeyId": {key}})
+	later := out.Path("volumeId") // attached after the account was read
+	w.EC2(w.account, region, "AttachVolume", url.Values{"VolumeId": {later}, "InstanceId": {w.ref.ID}, "Device": {"/dev/sdy"}})
+	remove := w.After("ec2", "DescribeSnapshots", awstest.EditXML(func(_ *awstest.Call, root *model.Node) { // moto keeps the key to itself
+		if set := root.Child("snapshotSet"); set != nil {
+			for _, n := range set.Children {
+				if n.Path("volumeId") == later {
+					n.Set("encrypted", "true")
+					n.Set("kmsKeyId", key)
+				}
+			}
+		}
+	}))
+	defer remove()
+	w.ResetCalls()
+	if s, err = a.ScanNow(t.Context(), auth.System(), w.ref); err != nil || s.State != run.Finished {
+		t.Fatalf("scan: %+v %v", s, err)
+	}
+	if _, inv, err = a.Store().AssetInventory(t.Context(), auth.Everything(), w.ref); err != nil || !slices.ContainsFunc(inv.Gaps, func(g inventory.Gap) bool { return strings.Contains(g.Reason, later) }) {
+		t.Errorf("no gap names the volume that was attached later: %+v %v", inv.Gaps, err)
+	}
+	for _, r := range s.Resources {
+		if r.Of == later && slices.ContainsFunc(w.CallsTo("ebs", "*"), func(c awstest.Call) bool { return c.Param("snapshotId") == r.ID }) {
+			t.Errorf("%s was read, which its key excludes", later)
+		}
 	}
 	w.Before("kms", "ListResourceTags", awstest.Deny())
 	s, err = a.ScanNow(t.Context(), auth.System(), w.ref)

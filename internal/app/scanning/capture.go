@@ -37,6 +37,7 @@ type capture struct {
 	scan    run.Scan
 
 	settings  coverage.Settings
+	excluding map[string]string // of a KMS key whose tags were asked for: the one that excludes, "" if none does
 	connector connector.Connector
 	baseline  bool // it keeps baselines
 
@@ -73,7 +74,7 @@ func (a *Agentless) captureAndRead(ctx context.Context, m *snapshots.Maker, at s
 	if err != nil {
 		return nil, i.Name(), cost, err
 	}
-	c := &capture{a: a, maker: m, connector: con, at: at, session: session, scan: s, instance: i, baseline: con.KeepBaseline && con.Enabled}
+	c := &capture{a: a, excluding: map[string]string{}, maker: m, connector: con, at: at, session: session, scan: s, instance: i, baseline: con.KeepBaseline && con.Enabled}
 	if c.reader, err = a.readerOf(ctx, &con, session); err != nil {
 		return nil, i.Name(), cost, err
 	}
@@ -114,7 +115,6 @@ func (c *capture) leaveOut(ctx context.Context) error {
 	if c.settings, err = c.a.ScanSettings(ctx); err != nil {
 		return err
 	}
-	tags := map[string]string{} // the excluding tag of a key, "" if none
 	var excluded []string
 	i := *c.instance
 	i.Volumes = nil
@@ -128,23 +128,15 @@ func (c *capture) leaveOut(ctx context.Context) error {
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if key != "" && len(c.settings.ExcludeKeys) > 0 {
-			if _, asked := tags[key]; !asked {
-				found, err := live.KeyTags(ctx, c.session, i.Region, key)
-				if putsOff(c.session, err) != "" || c.session.Classify(err).Class == awsclient.Expired {
-					return err // it is not the key that refuses
-				}
-				if err != nil {
-					return &snapshots.KeyError{Key: key, Permission: "kms:ListResourceTags", Err: err}
-				}
-				tags[key] = c.settings.Excluding(found)
-			}
+		tag, err := c.excludedBy(ctx, key)
+		if err != nil {
+			return err
 		}
-		if tags[key] == "" {
+		if tag == "" {
 			i.Volumes = append(i.Volumes, at)
 			continue
 		}
-		why := fmt.Sprintf("volume %s is encrypted with %s, whose tag %s excludes it", at.VolumeID, key, tags[key])
+		why := fmt.Sprintf("volume %s is encrypted with %s, whose tag %s excludes it", at.VolumeID, key, tag)
 		if at.Device == c.instance.RootDeviceName {
 			return fmt.Errorf("%w: %s", errKeyExcluded, why)
 		}
@@ -156,6 +148,25 @@ func (c *capture) leaveOut(ctx context.Context) error {
 	return err
 }
 
+// excludedBy returns the tag of a KMS key that excludes what is encrypted with it, "" if none does. key may be "".
+func (c *capture) excludedBy(ctx context.Context, key string) (string, error) {
+	if key == "" || len(c.settings.ExcludeKeys) == 0 {
+		return "", nil
+	}
+	if tag, asked := c.excluding[key]; asked {
+		return tag, nil
+	}
+	found, err := live.KeyTags(ctx, c.session, c.at.Region, key)
+	if putsOff(c.session, err) != "" || c.session.Classify(err).Class == awsclient.Expired {
+		return "", err // it is not the key that refuses
+	}
+	if err != nil {
+		return "", &snapshots.KeyError{Key: key, Permission: "kms:ListResourceTags", Err: err}
+	}
+	c.excluding[key] = c.settings.Excluding(found)
+	return c.excluding[key], nil
+}
+
 // read makes the snapshots, reads them, and keeps them as baselines if its connector asks for that.
 func (c *capture) read(ctx context.Context) (*inventory.Inventory, error) {
 	c.a.Progress(pipeline.Step{Stage: "snapshot", What: c.instance.ID})
@@ -164,7 +175,7 @@ func (c *capture) read(ctx context.Context) (*inventory.Inventory, error) {
 	if c.made, err = c.maker.Capture(ctx, c.at, c.scan.ID, c.instance); err != nil {
 		return nil, err
 	}
-	if err := c.noteChanged(); err != nil {
+	if err := c.noteChanged(ctx); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -212,16 +223,28 @@ func (c *capture) read(ctx context.Context) (*inventory.Inventory, error) {
 	return inv, nil
 }
 
-// noteChanged notes the volumes that were detached, or attached, since the instance was read. Without the one that it boots from there is nothing
-// to read.
-func (c *capture) noteChanged() error {
+// noteChanged notes the volumes that were detached, or attached, since the instance was read, and leaves out those among them that are excluded.
+// Without the one that it boots from there is nothing to read.
+func (c *capture) noteChanged(ctx context.Context) error {
 	made := map[string]bool{}
+	var kept []snapshots.Captured
 	for _, m := range c.made {
 		made[m.Resource.Of] = true
 		if m.Device == "" {
 			c.note("volume %s was attached since the account was read; where is not known", m.Resource.Of)
+			tag, err := c.excludedBy(ctx, m.KeyARN)
+			if err != nil {
+				return err
+			}
+			if tag != "" {
+				why := fmt.Sprintf("volume %s is encrypted with %s, whose tag %s excludes it", m.Resource.Of, m.KeyARN, tag)
+				c.gaps = append(c.gaps, inventory.Gap{Path: "/", FoundBy: "disk", Reason: why})
+				continue
+			}
 		}
+		kept = append(kept, m)
 	}
+	c.made = kept
 	for _, v := range c.instance.Volumes {
 		switch {
 		case made[v.VolumeID]:
