@@ -1,4 +1,4 @@
-package cli
+package cli //nolint:testpackage // it gives the tests what lies inside
 
 // What the tests of a host's collector look at from outside.
 var (

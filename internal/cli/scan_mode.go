@@ -106,7 +106,9 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 		if err != nil {
 			return err
 		}
-		if changed("scan-tag") || changed("agents") || changed("baseline-days") || changed("secrets") || changed("exclude-tags") || changed("paths") || changed("windows-schedule") || changed("per-account") || changed("sync-name") || changed("sync-from") {
+		if slices.ContainsFunc([]string{
+			"scan-tag", "agents", "baseline-days", "secrets", "exclude-tags", "paths", "windows-schedule", "per-account", "sync-name", "sync-from",
+		}, changed) {
 			if err := a.EditScanSettings(ctx, operator(), func(s *coverage.Settings) error {
 				if changed("exclude-tags") {
 					s.ExcludeKeys = append([]string{}, keys...)
@@ -117,27 +119,15 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 				if changed("paths") {
 					setPaths(s, account, paths)
 				}
-				if changed("windows-schedule") {
-					s.WindowsSchedule = windows
-				}
-				if changed("sync-name") {
-					s.SyncName = syncName
-				}
-				if changed("sync-from") {
-					s.SyncFrom = syncFrom
-				}
+				s.WindowsSchedule = either(changed("windows-schedule"), windows, s.WindowsSchedule)
+				s.SyncName = either(changed("sync-name"), syncName, s.SyncName)
+				s.SyncFrom = either(changed("sync-from"), syncFrom, s.SyncFrom)
 				if changed("scan-tag") {
 					s.SetScanTag(scanTag)
 				}
-				if changed("secrets") {
-					s.Secrets = secrets
-				}
-				if changed("baseline-days") {
-					s.BaselineDays = days
-				}
-				if changed("per-account") {
-					s.PerAccount = atOnce
-				}
+				s.Secrets = either(changed("secrets"), secrets, s.Secrets)
+				s.BaselineDays = either(changed("baseline-days"), days, s.BaselineDays)
+				s.PerAccount = either(changed("per-account"), atOnce, s.PerAccount)
 				return nil
 			}); err != nil {
 				if errors.Is(err, coverage.ErrSettings) {
@@ -157,6 +147,14 @@ Further paths: up to 5 folders per account, and 5 for all accounts, in which age
 		return c.show(v)
 	})
 	return cmd
+}
+
+// either returns a flag's value where it was given, else what there was.
+func either[T any](given bool, value, before T) T {
+	if given {
+		return value
+	}
+	return before
 }
 
 // settingsView is how settings of scans are shown.
