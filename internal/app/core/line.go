@@ -70,7 +70,12 @@ func (c *Core) Judge(ctx context.Context) (rejudge.Judge, func(), error) {
 		release()
 		return rejudge.Judge{}, nil, err
 	}
-	j := rejudge.Judge{DB: db, Options: vuln.Options{Now: c.Now()}, Workers: runtime.GOMAXPROCS(0)}
+	options, rules, err := c.judging(ctx)
+	if err != nil {
+		release()
+		return rejudge.Judge{}, nil, err
+	}
+	j := rejudge.Judge{DB: db, Options: options, Rules: rules, Workers: runtime.GOMAXPROCS(0)}
 	if with.File == db.ID() {
 		j.Edition = with.Edition
 	}

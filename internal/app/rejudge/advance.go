@@ -23,6 +23,8 @@ type Advance struct {
 	Before   *advisorydb.DB // what was in use before, still open; nil if that is not known
 	Judge    Judge          // with the advisories in use; its Edition is not used
 	Progress func(done, total int)
+
+	against int64 // the edition that everything was judged with, if its advisories are those in use
 }
 
 // Report says what an Advance did.
@@ -33,6 +35,9 @@ type Report struct {
 	Noted []int64 `json:"-"`    // units of which something else could not be judged than before
 	store.Judged
 }
+
+// rules stands among the states of the feeds for what users decided; no ecosystem has such a name.
+const rules = "=rules"
 
 // batch is how many units are judged and kept in one transaction.
 const batch = 2000
@@ -47,6 +52,12 @@ func (a *Advance) Run(ctx context.Context) (Report, error) {
 		return out, err
 	}
 	is := store.JudgedWith{File: a.Judge.DB.ID(), Feeds: feedStates(a.Judge.DB.Feeds(), a.Judge.Options)}
+	if a.Judge.Rules != "" {
+		is.Feeds[rules] = a.Judge.Rules
+	}
+	if a.against = 0; was.File == is.File {
+		a.against = was.Edition
+	}
 	changes, err := a.changes(ctx, was, is, &out)
 	if err != nil {
 		return out, err
@@ -92,6 +103,9 @@ func (a *Advance) judge(ctx context.Context, keys []int64, done map[int64]bool, 
 	if err != nil {
 		return err
 	}
+	for i := range verdicts {
+		verdicts[i].Against = a.against
+	}
 	judged, noted, err := a.Store.PutVerdicts(ctx, a.Judge.Options.Now, verdicts)
 	if err != nil {
 		return err
@@ -110,7 +124,7 @@ func (a *Advance) judge(ctx context.Context, keys []int64, done map[int64]bool, 
 // changes tells what is different between the advisories then and now.
 func (a *Advance) changes(ctx context.Context, was, is store.JudgedWith, out *Report) (part.Changes, error) {
 	var c part.Changes
-	if was.Edition == 0 || was.File != is.File && (a.Before == nil || a.Before.ID() != was.File) {
+	if was.Edition == 0 || was.Feeds[rules] != is.Feeds[rules] || was.File != is.File && (a.Before == nil || a.Before.ID() != was.File) {
 		out.All, c.All = true, true
 		return c, nil
 	}

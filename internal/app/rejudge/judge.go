@@ -20,6 +20,7 @@ type Judge struct {
 	DB      *advisorydb.DB
 	Edition int64        // what the store calls this database; 0 if it does not know it
 	Options vuln.Options // Now must be set
+	Rules   string       // a sum of what in Options users decided: where it is another than before, everything is judged again
 	Workers int          // how many units are judged at the same time; 1 if 0
 }
 

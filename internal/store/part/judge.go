@@ -37,6 +37,9 @@ type Verdict struct {
 	Notes    []Note  // what could not be judged
 	Asks     []int64 // the rows of the advisory index that the verdict depends on
 	Findings []finding.Finding
+	// Against is set where the advisories are those of this edition, and only what users decided about matching is other: what a verdict of it
+	// held and this one does not is left out by their decision, also where the advisories are incomplete. 0: they may be others.
+	Against int64
 }
 
 // Outcome says what verdicts changed.
@@ -128,7 +131,7 @@ func (j *judging) run(ctx context.Context, list []Verdict) error {
 		if !ok || v.Edition < u.edition {
 			continue // it was removed, or somebody has judged it with newer advisories
 		}
-		if err := j.findings(ctx, v, ins); err != nil {
+		if err := j.findings(ctx, v, u, ins); err != nil {
 			return err
 		}
 		if err := j.unit(ctx, v, u); err != nil {
@@ -173,7 +176,7 @@ func (j *judging) load(ctx context.Context, in string) error {
 }
 
 // findings writes what is new, differs or is no longer so.
-func (j *judging) findings(ctx context.Context, v *Verdict, ins *row.Inserter) error {
+func (j *judging) findings(ctx context.Context, v *Verdict, u heldUnit, ins *row.Inserter) error {
 	have := j.held[v.Unit]
 	for i := range v.Findings {
 		f := &v.Findings[i]
@@ -206,8 +209,12 @@ WHERE unit_pk = $1 AND key = $2`, v.Unit, f.ID, rank, f.Score, Vulnerability(f),
 			return fmt.Errorf("finding %s: %w", f.Title, err)
 		}
 	}
+	why := "judged again with current advisories: no longer vulnerable"
 	if !v.Whole {
-		return nil
+		if v.Against == 0 || u.edition < v.Against {
+			return nil
+		}
+		why = "judged again with the same advisories: left out by a statement (VEX) or by the policy of matching"
 	}
 	for _, key := range slices.Sorted(maps.Keys(have)) {
 		old := have[key]
@@ -217,7 +224,7 @@ WHERE unit_pk = $1 AND key = $2`, v.Unit, f.ID, rank, f.Score, Vulnerability(f),
 		j.out.Gone++
 		j.tally(v.Unit, old.typ, old.severity, -1, 1)
 		if _, err := j.ExecContext(ctx, `UPDATE unit_finding SET gone_at = $3, gone_why = $4, updated_at = $3 WHERE unit_pk = $1 AND key = $2`,
-			v.Unit, key, j.at, "judged again with current advisories: no longer vulnerable"); err != nil {
+			v.Unit, key, j.at, why); err != nil {
 			return err
 		}
 	}
