@@ -170,8 +170,8 @@ func (db *DB) sides(f FindingFilter) [2]side {
 			ended: "f.closed_at", order: "a.pk", body: "SELECT b.body FROM finding b WHERE b.id = l.id",
 		},
 		{
-			columns: `'' AS id, f.gone_why AS why, 0 AS first_seen, l.read_at AS last_seen, f.updated_at AS updated_at, f.grp, f.unit_pk, pu.part_pk, l.inventory_pk`,
-			from:    units, ended: "f.gone_at", order: "f.unit_pk, pu.part_pk, l.inventory_pk, a.pk",
+			columns: `'' AS id, f.gone_why AS why, 0 AS first_seen, l.read_at AS last_seen, f.updated_at AS updated_at, f.grp, f.unit_pk, pu.part_pk, ip.inventory_pk`,
+			from:    units, ended: "f.gone_at", order: "f.unit_pk, pu.part_pk, ip.inventory_pk, l.asset_pk", // columns of the indexes: nothing is sorted
 			body: "SELECT b.body FROM unit_finding b WHERE b.unit_pk = l.unit_pk AND b.key = l.key",
 		},
 	}
@@ -297,7 +297,7 @@ func (k findingKey) compare(o findingKey) int {
 func (k findingKey) after(w *where, sd side) {
 	w.add("f.severity <= ?", k.Severity)
 	w.add("(f.severity < ? OR f.score < ? OR f.score = ? AND f.key >= ?)", k.Severity, k.Score, k.Score, k.Key)
-	rest := "(f.unit_pk, pu.part_pk, l.inventory_pk, a.pk) > (?, ?, ?, ?)"
+	rest := "(f.unit_pk, pu.part_pk, ip.inventory_pk, l.asset_pk) > (?, ?, ?, ?)"
 	if sd.order == "a.pk" {
 		rest = "(CAST(0 AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT), a.pk) > (?, ?, ?, ?)"
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"hinomi/internal/auth"
 	"hinomi/internal/finding"
@@ -84,8 +83,9 @@ func (db *DB) countUnits(ctx context.Context, s auth.Scope, f FindingFilter, t t
 	f.assets(w)
 	members := `WITH w AS MATERIALIZED (SELECT l.inventory_pk, SUM(CASE WHEN a.gone_at = 0 THEN 1 ELSE 0 END) AS live, SUM(CASE WHEN a.gone_at > 0 THEN 1 ELSE 0 END) AS gone
  FROM asset a ` + x + ` asset_inventory l ON l.asset_pk = a.pk` + w.sql() + ` GROUP BY l.inventory_pk) `
-	if len(f.Accounts)+len(f.Regions)+len(f.Assets)+len(f.Tags)+len(s.Accounts)+len(s.Tags) == 0 {
-		members = strings.Replace(members, `FROM asset a `+x+` asset_inventory l ON l.asset_pk = a.pk`, `FROM asset_inventory l `+x+` asset a ON a.pk = l.asset_pk`, 1)
+	if len(w.conds) == 1 { // of all assets: those that are gone are few, and the others' rows need not be read
+		members = `WITH w AS MATERIALIZED (SELECT inventory_pk, COUNT(*) AS live, 0 AS gone FROM asset_inventory WHERE until_at = 0 GROUP BY inventory_pk
+ UNION ALL SELECT l.inventory_pk, -1, 1 FROM asset a ` + x + ` asset_inventory l ON l.asset_pk = a.pk AND l.until_at = 0 WHERE a.gone_at > 0) `
 	}
 	w.conds = nil // its arguments stay
 	f.content(w)

@@ -81,3 +81,4 @@ CREATE TABLE part_count (
 CREATE UNIQUE INDEX asset_inventory_now ON asset_inventory (inventory_pk, asset_pk) WHERE until_at = 0;
 CREATE INDEX finding_key ON finding (key);
 CREATE INDEX finding_kept ON finding (asset_pk) WHERE origin = 'kept';
+CREATE INDEX asset_gone ON asset (pk) WHERE gone_at > 0;
