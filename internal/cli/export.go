@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,13 @@ func formatsOf(cmd *cobra.Command) []string {
 		out = append(out, f.ID)
 	}
 	return out
+}
+
+// aside tells a person what has no place in a form for other tools.
+func (c *command) aside(notes []string) {
+	for _, n := range notes {
+		fmt.Fprintln(c.errs, "note: "+printable(n))
+	}
 }
 
 // exported reports whether the user wants a form for other tools.
@@ -59,8 +67,9 @@ func (c *command) export(d *export.Document) error {
 	return err
 }
 
-// exportScan writes the result of one scan.
-func (c *command) exportScan(s *app.Scanned, list []finding.Finding) error {
+// exportScan writes the result of one scan. What a person reads below a table goes to standard error.
+func (c *command) exportScan(s *app.Scanned, list []finding.Finding, notes []string) error {
+	c.aside(notes)
 	return c.export(&export.Document{
 		Target: s.Target, Kind: s.Kind, Inventory: s.Inventory, Findings: list, NotAssessed: s.Matched.NotAssessed, Feeds: s.Matched.Feeds,
 	})

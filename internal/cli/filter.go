@@ -67,7 +67,8 @@ func (c *command) showFindings(ctx context.Context, a *app.App, f *findingFlags,
 		if more {
 			missing = append(missing, fmt.Sprintf("only the first %d findings are in this document: --limit 0 writes all", f.limit))
 		}
-		return c.export(&export.Document{Target: f.scanned, Kind: "instance", Inventory: f.inventory, Findings: list, NotAssessed: append(missing, notes...), Names: names})
+		c.aside(notes)
+		return c.export(&export.Document{Target: f.scanned, Kind: "instance", Inventory: f.inventory, Findings: list, NotAssessed: missing, Names: names})
 	}
 	v := findingView("", list, names)
 	v.notes = append(v.notes, notes...)

@@ -126,7 +126,7 @@ func (c *command) showScan(s *app.Scanned, failOn string, want *choice.Choice) e
 		return err
 	}
 	if c.exported() {
-		return c.exportScan(s, found)
+		return c.exportScan(s, found, notes)
 	}
 	v := view{header: []string{"SEVERITY", "VULNERABILITY", "PACKAGE", "INSTALLED", "FIXED IN", "WHERE"}, spare: []string{"WHERE"}, empty: "Nothing found in what could be assessed."}
 	for _, f := range found {

@@ -163,7 +163,7 @@ func (d *Document) asffFinding(f *finding.Finding) asffFinding {
 	if f.Remediation != "" {
 		out.Remediation = &asffRemediation{asffRecommendation{Text: clip(f.Remediation, 512)}}
 	}
-	switch f.Status {
+	switch f.Status { //nolint:exhaustive // active is as it was made
 	case finding.Closed:
 		out.Workflow.Status, out.RecordState = "RESOLVED", "ARCHIVED"
 	case finding.Suppressed:

@@ -67,12 +67,12 @@ func stamp(t time.Time) string {
 // digest names a document by its content, where a format wants a name that no other document has.
 func (d *Document) digest() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%s\x00%s\x00", d.Version, d.Target, stamp(d.Now))
+	h.Write([]byte(d.Version + "\x00" + d.Target + "\x00" + stamp(d.Now) + "\x00"))
 	if d.Inventory != nil {
-		fmt.Fprintln(h, d.Inventory.Hash())
+		h.Write([]byte(d.Inventory.Hash() + "\n"))
 	}
 	for i := range d.Findings {
-		fmt.Fprintln(h, d.Findings[i].ID, d.Findings[i].Status)
+		h.Write([]byte(d.Findings[i].ID + " " + string(d.Findings[i].Status) + "\n"))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

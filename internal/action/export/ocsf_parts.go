@@ -69,7 +69,7 @@ func (d *Document) ocsfResource(f *finding.Finding) ocsfObject {
 // weakness names what is no CVE and no advisory by what kind of weakness it is (cwe.mitre.org).
 func weakness(t finding.Type) ocsfObject {
 	uid, caption := "1395", "Dependency on Vulnerable Third-Party Component"
-	switch t {
+	switch t { //nolint:exhaustive // the others are about components
 	case finding.EndOfLife:
 		uid, caption = "1104", "Use of Unmaintained Third Party Components"
 	case finding.ExposedSecret:

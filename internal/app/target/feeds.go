@@ -83,10 +83,10 @@ func feedsKey(dir string) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, abs)
+	h.Write([]byte(abs + "\n"))
 	if exe, err := os.Executable(); err == nil {
 		if info, err := os.Stat(exe); err == nil {
-			fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
+			h.Write(fmt.Appendln(nil, info.Size(), info.ModTime().UnixNano()))
 		}
 	}
 	root, err := os.OpenRoot(abs)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"hinomi/internal/inventory"
@@ -157,11 +158,7 @@ func (d *document) finish() *inventory.Inventory {
 
 // bySource are the distributions whose advisories speak of source packages.
 func bySource(e inventory.Ecosystem) bool {
-	switch e {
-	case inventory.Debian, inventory.Ubuntu, inventory.Alpine, inventory.Wolfi, inventory.Chainguard:
-		return true
-	}
-	return false
+	return slices.Contains([]inventory.Ecosystem{inventory.Debian, inventory.Ubuntu, inventory.Alpine, inventory.Wolfi, inventory.Chainguard}, e)
 }
 
 // sources tells of a document that names no source package though the distribution's advisories speak of these: then libssl3 is asked for

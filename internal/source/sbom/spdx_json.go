@@ -115,10 +115,10 @@ func (d *spdxDocument) jsonRelationship(b []byte) error {
 }
 
 func (d *spdxDocument) relation(from, kind, to string) {
-	switch {
-	case kind == "DESCRIBES":
+	switch kind {
+	case "DESCRIBES":
 		d.subjects[to] = true
-	case kind == "DESCRIBED_BY":
+	case "DESCRIBED_BY":
 		d.subjects[from] = true
 	}
 }

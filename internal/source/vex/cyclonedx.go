@@ -150,7 +150,7 @@ func authorOf(m *cdx.Metadata) string {
 			}
 		}
 	}
-	for _, o := range []*cdx.OrganizationalEntity{m.Manufacturer, m.Supplier, m.Manufacture} { //nolint:staticcheck // Manufacture is that of 1.5 and before
+	for _, o := range []*cdx.OrganizationalEntity{m.Manufacturer, m.Supplier, m.Manufacture} { // Manufacture is that of 1.5 and before
 		if o != nil && o.Name != "" {
 			return o.Name
 		}
@@ -274,7 +274,7 @@ func (d *reader) cycloneAffected(a *cdx.Affects, s advisory.Statement, h *cyclon
 		}
 		t := s
 		t.Product = withVersion(s.Product, v.Version)
-		switch v.Status {
+		switch v.Status { //nolint:exhaustive // affected is what the analysis speaks of
 		case cdx.VulnerabilityStatusNotAffected:
 			if t.Status != advisory.NotAffected && t.Status != advisory.FixedStatus {
 				t.Status, t.Impact = advisory.NotAffected, "the version is listed as unaffected"
