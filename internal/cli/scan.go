@@ -21,7 +21,7 @@ func (c *command) scanCommand() *cobra.Command {
 	var failOn, region, file string
 	var want choice.Choice
 	var tags []string
-	var wait, secrets bool
+	var wait, secrets, owned bool
 	cmd := &cobra.Command{
 		Use: "scan TARGET", Short: "Scan this host, a folder, a disk image, an SBOM, an EBS snapshot or an instance", GroupID: "start", Args: cobra.MaximumNArgs(1),
 		Long: `Scans TARGET and says what is vulnerable. No server and no database are needed, only advisories (hinomi feed update).
@@ -46,6 +46,7 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 	cmd.Flags().StringVar(&file, "advisories", "", "advisory database to use instead of the installation's")
 	cmd.Flags().BoolVar(&wait, "wait", true, "of an instance: scan now, in this process; --wait=false leaves it to a server or worker")
 	cmd.Flags().BoolVar(&secrets, "secrets", false, "also look for private keys and tokens that lie about; only place and fingerprint are shown")
+	cmd.Flags().BoolVar(&owned, "owned", false, "list, too, what the distribution's packages brought, with its owner: for a complete SBOM")
 	want.Flags(cmd, true)
 	want.VEXFlag(cmd)
 	cmd.Flags().StringSliceVar(&tags, "tag", nil, "scan the activated instances that carry one of these tags of ours")
@@ -53,6 +54,9 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if (len(args) == 1) == (len(tags) > 0) {
 			return usageError("scan takes one TARGET, or --tag")
+		}
+		if owned && (len(tags) > 0 || strings.HasPrefix(args[0], "i-")) {
+			return usageError("--owned is for a TARGET that is not an instance: scan its snapshot, ebs:snap-…")
 		}
 		if file != "" {
 			c.cfg.Advisories = file
@@ -70,7 +74,7 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 an error, 3 not fully a
 				return c.scanInstance(ctx, a, args[0], wait, failOn, &want)
 			})(cmd, args)
 		}
-		return c.scanTarget(cmd.Context(), args[0], app.TargetOptions{Region: region, Kernel: runningKernel(), Secrets: secrets}, failOn, &want)
+		return c.scanTarget(cmd.Context(), args[0], app.TargetOptions{Region: region, Kernel: runningKernel(), Secrets: secrets, Owned: owned}, failOn, &want)
 	}
 	return cmd
 }
