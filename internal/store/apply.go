@@ -14,6 +14,7 @@ import (
 	"hinomi/internal/connector"
 	"hinomi/internal/snapshot"
 	"hinomi/internal/store/diff"
+	"hinomi/internal/store/kind"
 	"hinomi/internal/store/row"
 )
 
@@ -239,7 +240,7 @@ func (ap *applier) put(ctx context.Context, pk int64, a asset.Asset, at int64, s
 	switch {
 	case !known:
 		ap.counts.Added++
-		return ap.assets.Add(ctx, pk, m.Account, m.Region, string(a.Kind()), m.ID, m.Name(), stateOf(a), hash, body, at, at)
+		return ap.assets.Add(ctx, pk, m.Account, m.Region, string(a.Kind()), m.ID, m.Name(), kind.State(a), hash, body, at, at)
 	case old.gone == 0 && old.hash == hash:
 		return nil
 	}
@@ -251,9 +252,9 @@ func (ap *applier) put(ctx context.Context, pk int64, a asset.Asset, at int64, s
 	if err != nil {
 		return fmt.Errorf("compare %s: %w", asset.RefOf(a), err)
 	}
-	changes = slices.DeleteFunc(changes, func(c diff.Change) bool { return volatile(a.Kind(), c.Path) })
+	changes = slices.DeleteFunc(changes, func(c diff.Change) bool { return kind.Volatile(a.Kind(), c.Path) })
 	if _, err := ap.tx.ExecContext(ctx, `UPDATE asset SET name = $2, state = $3, hash = $4, body = $5, changed_at = $6, gone_at = 0, last_seen = 0 WHERE pk = $1`,
-		pk, m.Name(), stateOf(a), hash, body, at); err != nil {
+		pk, m.Name(), kind.State(a), hash, body, at); err != nil {
 		return err
 	}
 	what := EventChanged

@@ -10,6 +10,7 @@ import (
 	"hinomi/internal/connector"
 	"hinomi/internal/snapshot"
 	"hinomi/internal/store/diff"
+	"hinomi/internal/store/kind"
 )
 
 // Asset is one stored asset with its life.
@@ -96,13 +97,13 @@ type assetRow struct {
 
 func scanAsset(row scanner) (assetRow, error) {
 	var r assetRow
-	var kind asset.Kind
+	var k asset.Kind
 	var body, reason, detail, account, region string
 	var first, changed, gone, last, read, gap int64
-	if err := row.Scan(&r.pk, &kind, &body, &first, &changed, &gone, &last, &read, &gap, &reason, &detail, &account, &region); err != nil {
+	if err := row.Scan(&r.pk, &k, &body, &first, &changed, &gone, &last, &read, &gap, &reason, &detail, &account, &region); err != nil {
 		return r, err
 	}
-	a, err := decodeAsset(kind, body)
+	a, err := kind.Decode(k, body)
 	if err != nil {
 		return r, err
 	}
@@ -115,7 +116,7 @@ func scanAsset(row scanner) (assetRow, error) {
 		r.LastSeen = moment(max(read, changed)) // a part of a scope may have been read later than the whole
 		if gap > 0 && gap >= read {
 			r.Stale = true
-			r.Gap = &snapshot.Gap{Scope: snapshot.Scope{Account: account, Region: region, Kind: kind}, Reason: snapshot.Reason(reason), Detail: detail, At: moment(gap)}
+			r.Gap = &snapshot.Gap{Scope: snapshot.Scope{Account: account, Region: region, Kind: k}, Reason: snapshot.Reason(reason), Detail: detail, At: moment(gap)}
 		}
 	}
 	return r, nil

@@ -144,37 +144,64 @@ type FindingFilter struct {
 	Text            string   // part of the evidence, in any case
 }
 
-// side is one of the two places where findings are: rows of the asset itself or of its past, and rows of the units of its current inventory.
-// Each is asked by itself, so that a page is read along an index, and the two answers are merged.
+// side is a place where findings are: rows of the asset itself or of its past, and rows of the units of its current inventory, those of each
+// status by the way that reads few rows. Each is asked by itself, so that a page is read along an index, and the answers are merged.
 type side struct {
 	columns string // id, what it says of its end, times, unit and group
 	from    string
 	ended   string // the column of f that holds when it ended, 0 if it has not
 	order   string // what follows severity, score and key
 	body    string // reads the body of a row l of the page: it is not carried through the sorting
+	only    string // the condition that makes the status; "" leaves it to the filter
 }
 
-func (db *DB) sides(f FindingFilter) [2]side {
+// sides returns the places of a filter with its statuses.
+func (db *DB) sides(f FindingFilter) []side {
 	x := db.d.inOrder
-	own, units := `finding f `+x+` asset a ON a.pk = f.asset_pk`, `unit_finding f `+x+` part_unit pu ON pu.unit_pk = f.unit_pk `+x+` inventory_part ip ON ip.part_pk = pu.part_pk `+
-		x+` asset_inventory l ON l.inventory_pk = ip.inventory_pk AND l.until_at = 0 `+x+` asset a ON a.pk = l.asset_pk`
+	own := `finding f ` + x + ` asset a ON a.pk = f.asset_pk`
+	chain := ` ` + x + ` asset_inventory l ON l.asset_pk = a.pk AND l.until_at = 0 ` + x + ` inventory_part ip ON ip.inventory_pk = l.inventory_pk ` +
+		x + ` part_unit pu ON pu.part_pk = ip.part_pk ` + x + ` unit_finding f ON f.unit_pk = pu.unit_pk`
+	byAsset := `asset a` + chain + marked
+	units := `unit_finding f ` + x + ` part_unit pu ON pu.unit_pk = f.unit_pk ` + x + ` inventory_part ip ON ip.part_pk = pu.part_pk ` +
+		x + ` asset_inventory l ON l.inventory_pk = ip.inventory_pk AND l.until_at = 0 ` + x + ` asset a ON a.pk = l.asset_pk` + marked
 	if len(f.Assets) > 0 { // few assets: their rows first
-		own, units = `asset a `+x+` finding f ON f.asset_pk = a.pk`, `asset a `+x+` asset_inventory l ON l.asset_pk = a.pk AND l.until_at = 0 `+
-			x+` inventory_part ip ON ip.inventory_pk = l.inventory_pk `+x+` part_unit pu ON pu.part_pk = ip.part_pk `+x+` unit_finding f ON f.unit_pk = pu.unit_pk`
+		own, units = `asset a `+x+` finding f ON f.asset_pk = a.pk`, byAsset
 	}
-	return [2]side{
-		{
-			columns: `f.id, f.why, f.first_seen AS first_seen, CASE WHEN f.origin = 'asset' AND f.closed_at = 0 AND s.read_at > f.last_seen THEN s.read_at ELSE f.last_seen END AS last_seen, f.updated_at AS updated_at,
+	unit := side{
+		columns: `'' AS id, f.gone_why AS why, 0 AS first_seen, l.read_at AS last_seen, f.updated_at AS updated_at, f.grp, f.unit_pk, pu.part_pk, ip.inventory_pk`,
+		from:    units, ended: "f.gone_at", order: "f.unit_pk, pu.part_pk, ip.inventory_pk, l.asset_pk", // columns of the indexes: nothing is sorted
+		body: "SELECT b.body FROM unit_finding b WHERE b.unit_pk = l.unit_pk AND b.key = l.key",
+	}
+	out := []side{{
+		columns: `f.id, f.why, f.first_seen AS first_seen, CASE WHEN f.origin = 'asset' AND f.closed_at = 0 AND s.read_at > f.last_seen THEN s.read_at ELSE f.last_seen END AS last_seen, f.updated_at AS updated_at,
  CAST(0 AS BIGINT) AS grp, 0 AS unit_pk, 0 AS part_pk, 0 AS inventory_pk`,
-			from:  own + ` LEFT JOIN assessment s ON s.asset_pk = f.asset_pk AND s.type = f.type`,
-			ended: "f.closed_at", order: "a.pk", body: "SELECT b.body FROM finding b WHERE b.id = l.id",
-		},
-		{
-			columns: `'' AS id, f.gone_why AS why, 0 AS first_seen, l.read_at AS last_seen, f.updated_at AS updated_at, f.grp, f.unit_pk, pu.part_pk, ip.inventory_pk`,
-			from:    units, ended: "f.gone_at", order: "f.unit_pk, pu.part_pk, ip.inventory_pk, l.asset_pk", // columns of the indexes: nothing is sorted
-			body: "SELECT b.body FROM unit_finding b WHERE b.unit_pk = l.unit_pk AND b.key = l.key",
-		},
+		from:  own + ` LEFT JOIN assessment s ON s.asset_pk = f.asset_pk AND s.type = f.type` + marked,
+		ended: "f.closed_at", order: "a.pk", body: "SELECT b.body FROM finding b WHERE b.id = l.id",
+	}}
+	add := func(from, only string) {
+		unit.from, unit.only = from, only
+		out = append(out, unit)
 	}
+	for _, st := range f.statuses() {
+		switch st {
+		case finding.Active:
+			add(units, "f.gone_at = 0 AND a.gone_at = 0 AND m.key IS NULL")
+		case finding.Suppressed: // few: by what people decided
+			add(`finding_mark m `+x+` asset a ON a.pk = m.asset_pk AND (m.until_at = 0 OR m.until_at > $1)`+chain+` AND f.key = m.key`, "f.gone_at = 0 AND a.gone_at = 0")
+		case finding.Closed: // by advisories, and with their assets
+			add(units, "f.gone_at > 0")
+			add(byAsset, "f.gone_at = 0 AND a.gone_at > 0")
+		}
+	}
+	return out
+}
+
+// statuses returns what is asked for, each once; without any: ACTIVE.
+func (f FindingFilter) statuses() []finding.Status {
+	if len(f.Statuses) == 0 {
+		return []finding.Status{finding.Active}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(f.Statuses)))
 }
 
 // marked joins the suppressions in force at $1.
@@ -184,7 +211,7 @@ const marked = ` LEFT JOIN finding_mark m ON m.asset_pk = a.pk AND m.key = f.key
 func (sd side) sql(w *where, tail string) string {
 	return `SELECT l.id, l.key, l.severity, l.score, (` + sd.body + `), l.why, CASE WHEN l.first_seen > 0 THEN l.first_seen ELSE ` + strings.NewReplacer("f.key", "l.key", "f.grp", "l.grp").Replace(firstSeen) + ` END,
  l.last_seen, l.updated_at, l.ended, l.gone_at, l.asset_pk, l.account, l.region, l.kind, l.asset_id, l.mark, l.unit_pk, l.part_pk, l.inventory_pk FROM (SELECT ` + sd.columns + `, f.key, f.severity, f.score,
- ` + sd.ended + ` AS ended, a.gone_at, a.pk AS asset_pk, a.account, a.region, a.kind, a.id AS asset_id, m.why AS mark FROM ` + sd.from + marked + w.sql() + tail + `) l`
+ ` + sd.ended + ` AS ended, a.gone_at, a.pk AS asset_pk, a.account, a.region, a.kind, a.id AS asset_id, m.why AS mark FROM ` + sd.from + w.sql() + tail + `) l`
 }
 
 type findingRow struct {
@@ -229,11 +256,8 @@ func scanFinding(row scanner) (findingRow, error) {
 func (f FindingFilter) where(s auth.Scope, sd side, now time.Time) *where {
 	w := &where{args: []any{micros(now)}} // $1 is in marked
 	w.asset(s, "a")
-	if len(f.Statuses) == 0 {
-		f.Statuses = []finding.Status{finding.Active}
-	}
-	var conds []string
-	for _, st := range f.Statuses {
+	conds := []string{"1 = 0"}
+	for _, st := range f.statuses() {
 		switch st {
 		case finding.Closed:
 			conds = append(conds, "("+sd.ended+" > 0 OR a.gone_at > 0)")
@@ -243,7 +267,7 @@ func (f FindingFilter) where(s auth.Scope, sd side, now time.Time) *where {
 			conds = append(conds, "("+sd.ended+" = 0 AND a.gone_at = 0 AND m.key IS NULL)")
 		}
 	}
-	w.add("(" + strings.Join(append(conds, "1 = 0"), " OR ") + ")")
+	w.add(cmp.Or(sd.only, "("+strings.Join(conds, " OR ")+")"))
 	f.content(w)
 	f.assets(w)
 	return w
@@ -348,6 +372,7 @@ func (db *DB) Finding(ctx context.Context, s auth.Scope, id string) (finding.Fin
 func (db *DB) finding(ctx context.Context, s auth.Scope, id string) (findingRow, error) {
 	every := FindingFilter{Statuses: []finding.Status{finding.Active, finding.Suppressed, finding.Closed}}
 	both := [2]side{db.sides(every)[0], db.sides(FindingFilter{Assets: []string{id}})[1]} // one finding: by its keys
+	both[1].only = ""
 	w := every.where(s, both[0], db.now())
 	w.add("f.id = ?", id)
 	r, err := one(ctx, db.q(ctx), scanFinding, both[0].sql(w, ""), w.args...)

@@ -69,7 +69,7 @@ func (db *DB) countOwn(ctx context.Context, s auth.Scope, f FindingFilter, t tal
 		t.add(typ, rank, status, n)
 		return struct{}{}, err
 	}, `SELECT f.type, f.severity, CASE WHEN `+sd.ended+` > 0 OR a.gone_at > 0 THEN 'CLOSED' WHEN m.key IS NOT NULL THEN 'SUPPRESSED' ELSE 'ACTIVE' END,
- COUNT(*) FROM `+sd.from+marked+w.sql()+` GROUP BY 1, 2, 3`, w.args...)
+ COUNT(*) FROM `+sd.from+w.sql()+` GROUP BY 1, 2, 3`, w.args...)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/snapshot"
+	"hinomi/internal/store/kind"
 )
 
 // LoadSnapshot returns the stored world as the scope sees it, without what is gone: its assets, what was read completely and when, and
@@ -86,12 +87,12 @@ func (db *DB) loadAssets(ctx context.Context, s auth.Scope, b *snapshot.Builder)
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err says it
 	for rows.Next() {
-		var kind asset.Kind
+		var k asset.Kind
 		var body string
-		if err := rows.Scan(&kind, &body); err != nil {
+		if err := rows.Scan(&k, &body); err != nil {
 			return err
 		}
-		a, err := decodeAsset(kind, body)
+		a, err := kind.Decode(k, body)
 		if err != nil {
 			return err
 		}

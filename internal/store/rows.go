@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/store/row"
 )
@@ -42,6 +43,10 @@ func key63(parts ...string) int64 {
 	h := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return int64(binary.BigEndian.Uint64(h[:8]) >> 1) // #nosec G115 -- 63 bits remain
 }
+
+// assetKey is the primary key of an asset's row: the first 63 bits of the SHA-256 of its reference. Two of a million assets
+// share one with a probability of about 5e-8; the insertion of the second then fails, it never overwrites the first.
+func assetKey(r asset.Ref) int64 { return key63("asset", r.Account, r.Region, string(r.Kind), r.ID) }
 
 func bit(b bool) int {
 	if b {

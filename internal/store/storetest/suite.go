@@ -140,6 +140,7 @@ func Run(t *testing.T, newURL func(t testing.TB) string) {
 		{"stream", testStream},
 		{"queues", testQueues},
 		{"suppression", testSuppression},
+		{"statuses_of_findings", testStatuses},
 		{"finding_pages_and_counts", testFindingPages},
 		{"coverage", testCoverage},
 		{"agents", testAgents},

@@ -1,4 +1,5 @@
-package store
+// Package kind knows what a store must of each kind of asset: how a stored one is decoded, its state, and what of it moves by itself.
+package kind
 
 import (
 	"encoding/json"
@@ -56,8 +57,8 @@ func blanks() map[asset.Kind]func() asset.Asset {
 	}
 }
 
-// volatile reports the fields that move by themselves: their change is stored, but it is no entry in an asset's history.
-func volatile(k asset.Kind, path string) bool {
+// Volatile reports the fields that move by themselves: their change is stored, but it is no entry in an asset's history.
+func Volatile(k asset.Kind, path string) bool {
 	switch k {
 	case asset.KindManagedInstance:
 		return path == "/lastPing"
@@ -68,7 +69,8 @@ func volatile(k asset.Kind, path string) bool {
 	}
 }
 
-func decodeAsset(k asset.Kind, body string) (asset.Asset, error) {
+// Decode decodes a stored asset of a kind. It returns an error for a kind that this version does not know.
+func Decode(k asset.Kind, body string) (asset.Asset, error) {
 	a, err := blankAsset(k)
 	if err != nil {
 		return nil, err
@@ -79,8 +81,8 @@ func decodeAsset(k asset.Kind, body string) (asset.Asset, error) {
 	return a, nil
 }
 
-// stateOf returns the life-cycle state of the kinds that have one, for filters.
-func stateOf(a asset.Asset) string {
+// State returns the life-cycle state of the kinds that have one, for filters.
+func State(a asset.Asset) string {
 	switch v := a.(type) {
 	case *asset.Instance:
 		return v.State
@@ -99,7 +101,3 @@ func stateOf(a asset.Asset) string {
 	}
 	return ""
 }
-
-// assetKey is the primary key of an asset's row: the first 63 bits of the SHA-256 of its reference. Two of a million assets
-// share one with a probability of about 5e-8; the insertion of the second then fails, it never overwrites the first.
-func assetKey(r asset.Ref) int64 { return key63("asset", r.Account, r.Region, string(r.Kind), r.ID) }
