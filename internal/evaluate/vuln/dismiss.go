@@ -59,7 +59,7 @@ func (m *matcher) otherModule(p *inventory.Package, row *advisory.Row, a *adviso
 		return true
 	}
 	want := row.Module
-	if want == "*" {
+	if want == "*" && a != nil {
 		want = streamIn(a.Summary)
 	}
 	name, _, _ := strings.Cut(want, ":")

@@ -72,6 +72,8 @@ type matcher struct {
 	policy     *Policy
 	statements vex.Set
 	cleared    []clearance       // what publishers said of the package at hand
+	lines      otherLine         // what they said of other lines of its builds
+	streams    streams           // and of the streams of its module
 	running    string            // the release of the running kernel; "" if it is not known
 	runningIn  int               // whether a package of it is installed: 0 not looked yet, 1 yes, -1 no
 	patched    map[string]string // vulnerabilities of the running kernel that a loaded live patch mends, and by whose word
@@ -320,6 +322,8 @@ type span struct{ from, to, withdrawn, notAffected int }
 // lookUp judges a package against all rows that speak of it.
 func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
 	m.first, m.cleared = len(m.res.Matches), m.cleared[:0]
+	m.lines.ordinary, m.lines.own = m.lines.ordinary[:0], m.lines.own[:0]
+	m.streams.any, m.streams.named = m.streams.any[:0], m.streams.named[:0]
 	names, n := m.candidates(p, r)
 	key := sameKey{p.Ecosystem, names[0], names[1], p.Arch, p.Module, p.Repository, strings.Contains(p.Version, ".module")}
 	alone := !m.statements.Empty() || r.system && isKernel(p)
@@ -331,6 +335,8 @@ func (m *matcher) lookUp(p *inventory.Package, r rule, releases []string) {
 	for _, c := range names[:n] {
 		m.ask(p, r, c, releases)
 	}
+	m.unsaid(p)
+	m.preferNamed(p)
 	found := m.res.Matches[m.first:]
 	if len(found) > 0 {
 		m.res.Counts.Vulnerable++
@@ -367,7 +373,8 @@ func (m *matcher) ask(p *inventory.Package, r rule, c candidate, releases []stri
 		m.note(NotAssessed{Reason: VersionUnreadable, Ecosystem: string(p.Ecosystem), Package: p.Name, Version: c.version, Packages: 1, Detail: err.Error()})
 	}
 	m.at = asked{
-		p: p, r: r, c: c, v: v, unreadable: unreadable, bySource: r.system && c.name != p.Name && p.Ecosystem == inventory.RedHat,
+		p: p, r: r, c: c, v: v, unreadable: unreadable,
+		bySource: r.system && c.name != p.Name && (p.Ecosystem == inventory.RedHat || p.Ecosystem == inventory.Fedora),
 	}
 	for j, release := range releases {
 		m.at.feedFor = r.feedFor[j]
@@ -392,7 +399,7 @@ type asked struct {
 func (m *matcher) answer(row *advisory.Row) {
 	q := &m.at
 	if q.bySource && !slices.Contains(row.Arches, "src") {
-		return // Red Hat names both: this row is about the binary package of that name
+		return // Red Hat and Fedora name both: this row is about the binary package of that name
 	}
 	if q.unreadable && len(row.Ranges) > 0 {
 		if row.Ranges = nil; len(row.Versions) == 0 { // the list of versions still holds
@@ -429,9 +436,10 @@ func (m *matcher) settle(p *inventory.Package, r rule, found []Hit) {
 
 // row judges one row and keeps it if it is true of the package.
 func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v version.Version, r rule, ecosystem string) {
-	if !archFits(row.Arches, p.Arch) {
+	if !archFits(row.Arches, p.Arch) || m.ordinaryFix(p, row, c, r) {
 		return
 	}
+	m.modular(p, row)
 	if row.State == advisory.StateNotAffected {
 		ok, err := m.clears(row, c, v, r)
 		if err != nil {

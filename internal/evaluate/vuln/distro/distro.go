@@ -38,7 +38,7 @@ func All() []Distro {
 		{"rhel", inventory.RedHat, Either, RedHat},
 		{"amzn", inventory.Amazon, Binary, whole},
 		{"ol", inventory.Oracle, Binary, major},
-		{"fedora", inventory.Fedora, Binary, major},
+		{"fedora", inventory.Fedora, Either, major},
 		{"debian", inventory.Debian, Source, major},
 		{"ubuntu", inventory.Ubuntu, Source, ubuntu},
 		{"alpine", inventory.Alpine, Source, alpine},
