@@ -198,8 +198,24 @@ func (b *findingBuilder) build(k groupKey, g *group) (finding.Finding, error) {
 		Type: finding.PackageVulnerability, Title: k.id + " - " + names(p.Packages), Description: text, Severity: gr.Severity,
 		Resource: b.ref, Package: p, Remediation: remedy(p, g.hits), Why: reasons(g.hits), Status: finding.Active, FirstSeen: b.now, LastSeen: b.now,
 	}
+	if c.ok {
+		f.Why = append(f.Why, unanalysed(c.cve.Status)...)
+	}
 	rescore(&f, gr.CVSS, score.Place{})
 	return f, nil
+}
+
+// unanalysed says what it means that NVD has not analysed a CVE: a missing or low score proves nothing (nvd.nist.gov, "Vulnerability Status").
+func unanalysed(status string) []string {
+	switch status {
+	case "Received", "Awaiting Analysis", "Undergoing Analysis":
+		return []string{"NVD has not analysed it yet (" + status + "): scores are those of others"}
+	case "Deferred":
+		return []string{"NVD will not analyse it (Deferred): scores are those of others"}
+	case "Rejected":
+		return []string{"the CVE record is rejected, and the advisory still speaks of it"}
+	}
+	return nil
 }
 
 // severity grades a finding and keeps all scores beside.

@@ -187,6 +187,11 @@ func (m *matcher) system() {
 			m.uncovered()
 		}
 	}
+	if d.Ecosystem == inventory.SUSE && m.releases != nil {
+		extended := distro.Extended(os, m.inv.Repos)
+		m.releases = append(m.releases, extended...)
+		m.unspoken(extended)
+	}
 	if m.releases == nil {
 		m.why, m.whyText = UnknownRelease, fmt.Sprintf("%s %q is no release that advisories speak of", os.ID, os.VersionID)
 	}

@@ -137,3 +137,53 @@ func TestNamedStream(t *testing.T) {
 		t.Errorf("another erratum: got %+v", res.Matches)
 	}
 }
+
+// TestExtendedSupport takes the advisories of SUSE's longer support for a host that has its repository, and says so if no feed has them.
+func TestExtendedSupport(t *testing.T) {
+	const ltss = "Linux Enterprise Server 15 SP4-LTSS"
+	a := adv("SUSE-SU-2026:1", advisory.Affected{Ecosystem: "SUSE", Release: ltss, Package: "samba", Ranges: span("introduced 0", "fixed 4.15.13-150400.3.40.1")})
+	base := feedOf("osv/SUSE", "SUSE:Linux Enterprise Server 15 SP4")
+	for _, c := range []struct {
+		name    string
+		enabled bool
+		feeds   []advisory.Feed
+		matches int
+		missing string
+	}{
+		{"enabled", true, []advisory.Feed{base, feedOf("osv/SUSE", "SUSE:"+ltss)}, 1, ""},
+		{"off", false, []advisory.Feed{base, feedOf("osv/SUSE", "SUSE:"+ltss)}, 0, ""},
+		{"no_feed", true, []advisory.Feed{base}, 1, "SUSE:" + ltss},
+	} {
+		inv := &inventory.Inventory{
+			OS: inventory.OS{ID: "sles", VersionID: "15.4"}, Repos: []inventory.Repo{{ID: "SLE-Product-SLES15-SP4-LTSS-Updates", Enabled: c.enabled}},
+			Packages: []inventory.Package{{Ecosystem: inventory.SUSE, Name: "samba-libs", Version: "4.15.13-150400.3.37.1", Arch: "x86_64", SourceName: "samba"}},
+		}
+		res := vuln.Match(inv, world{feeds: c.feeds, advisories: []advisory.Advisory{a}}.open(t), vuln.Options{Now: now()})
+		if len(res.Matches) != c.matches || res.Assessed() != (c.missing == "") || c.missing != "" && res.NotAssessed[0].Ecosystem != c.missing {
+			t.Errorf("%s: matches %+v, not assessed %+v", c.name, res.Matches, res.NotAssessed)
+		}
+	}
+}
+
+// TestUnanalysed says in the finding how far NVD is, where it has no score of its own yet.
+func TestUnanalysed(t *testing.T) {
+	for status, want := range map[string]string{
+		"": "", "Analyzed": "", "Modified": "", "Awaiting Analysis": "not analysed it yet (Awaiting Analysis)", "Received": "(Received)", "Deferred": "will not analyse it", "Rejected": "is rejected",
+	} {
+		w, inv := opensslWorld()
+		w.cves = []advisory.CVE{{ID: "CVE-2026-0001", Status: status}}
+		db := w.open(t)
+		res := vuln.Match(inv, db, vuln.Options{Now: now()})
+		got, err := vuln.Findings(&res, instance(), db, now())
+		if err != nil || len(got) == 0 {
+			t.Fatal(got, err)
+		}
+		for _, f := range got {
+			why := strings.Join(f.Why, "\n")
+			said := strings.Contains(why, "NVD") || strings.Contains(why, "rejected")
+			if about := f.Package.VulnerabilityID == "CVE-2026-0001"; said != (about && want != "") || about && !strings.Contains(why, want) {
+				t.Errorf("%q: %s: %q", status, f.Package.VulnerabilityID, why)
+			}
+		}
+	}
+}

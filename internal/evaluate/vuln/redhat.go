@@ -73,9 +73,16 @@ func (m *matcher) otherMinor(product string) bool {
 
 // uncovered notes products that a host has enabled and that every release has advisories for, but no feed speaks of.
 func (m *matcher) uncovered() {
-	for _, release := range m.releases {
-		name := advisory.JoinEcosystem(string(inventory.RedHat), release)
-		if (distro.RedHatRank(release) == 0 || strings.HasSuffix(release, "::appstream")) && m.cover[name] == nil && m.coveredAny() {
+	m.unspoken(slices.DeleteFunc(slices.Clone(m.releases), func(r string) bool {
+		return distro.RedHatRank(r) != 0 && !strings.HasSuffix(r, "::appstream")
+	}))
+}
+
+// unspoken notes those of the products that no feed speaks of.
+func (m *matcher) unspoken(products []string) {
+	for _, release := range products {
+		name := advisory.JoinEcosystem(string(m.distro.Ecosystem), release)
+		if m.cover[name] == nil && m.coveredAny() {
 			m.note(NotAssessed{Reason: FeedMissing, Ecosystem: name, Detail: "the product is enabled on the host, and no loaded feed speaks for it"})
 		}
 	}

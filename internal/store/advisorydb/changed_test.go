@@ -82,6 +82,7 @@ func TestChanged(t *testing.T) {
 		{"withdrawn", func(c *content) { c.advisories[5].Withdrawn = day() }, []string{"Test:1/package-5", "Test:1/package-6", "Test:1/package-7"}},
 		{"another_release", func(c *content) { c.advisories[299].Affected[2].Release = "2" }, []string{"Test:1/package-301", "Test:2/package-301"}},
 		{"estimate", func(c *content) { c.cves[0].EPSS = &advisory.EPSS{Score: 0.6, Date: "2026-08-21"} }, []string{"CVE-2026-00001"}},
+		{"status", func(c *content) { c.cves[0].Status = "Analyzed" }, []string{"CVE-2026-00001"}},
 		{"new_cve", func(c *content) { c.cves = append(c.cves, advisory.CVE{ID: "CVE-2026-00003", Rejected: true}) }, []string{"CVE-2026-00003"}},
 		{"end_of_support", func(c *content) { c.cycles[1].EOL = day().Add(24 * time.Hour) }, []string{"other"}},
 		{"repository", func(c *content) {

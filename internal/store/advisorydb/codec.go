@@ -318,6 +318,7 @@ const (
 	hasKEV
 	hasSSVC
 	isRejected
+	hasStatus
 )
 
 func (e *encoder) cve(c *advisory.CVE) {
@@ -333,6 +334,9 @@ func (e *encoder) cve(c *advisory.CVE) {
 	}
 	if c.Rejected {
 		flags |= isRejected
+	}
+	if c.Status != "" {
+		flags |= hasStatus
 	}
 	e.byte(flags)
 	e.string(c.Description)
@@ -355,6 +359,9 @@ func (e *encoder) cve(c *advisory.CVE) {
 		e.string(c.SSVC.Automatable)
 		e.string(c.SSVC.TechnicalImpact)
 	}
+	if c.Status != "" {
+		e.string(c.Status)
+	}
 }
 
 func (d *decoder) cve(id string) advisory.CVE {
@@ -368,6 +375,9 @@ func (d *decoder) cve(id string) advisory.CVE {
 	}
 	if flags&hasSSVC != 0 {
 		c.SSVC = &advisory.SSVC{Exploitation: d.string(), Automatable: d.string(), TechnicalImpact: d.string()}
+	}
+	if flags&hasStatus != 0 {
+		c.Status = d.string()
 	}
 	return c
 }

@@ -71,6 +71,7 @@ func build(tb testing.TB, path string, n int, o advisorydb.Options) advisorydb.M
 		{ID: id, EPSS: &advisory.EPSS{Score: 0.6, Percentile: 0.95, Date: "2026-08-21"}},
 		{ID: id, EPSS: &advisory.EPSS{Score: 0.1, Percentile: 0.2, Date: "2026-08-01"}},
 		{ID: id, Description: "text", KEV: &advisory.KEV{Added: "2026-01-01", Due: "2026-01-22", Action: "update", Ransomware: true}},
+		{ID: id, Status: "Awaiting Analysis"},
 		{ID: id, Description: "later text", SSVC: &advisory.SSVC{Exploitation: "active", Automatable: "yes", TechnicalImpact: "total"}},
 	} {
 		if err := b.CVE(&c); err != nil {
@@ -198,7 +199,7 @@ func TestJoined(t *testing.T) {
 		ID: "CVE-2026-00001", Description: "text", Severity: []advisory.Severity{{Type: "CVSS_V3", Score: "v", Source: "nvd"}}, CWEs: []string{"CWE-1"},
 		Published: day(), EPSS: &advisory.EPSS{Score: 0.6, Percentile: 0.95, Date: "2026-08-21"},
 		KEV:  &advisory.KEV{Added: "2026-01-01", Due: "2026-01-22", Action: "update", Ransomware: true},
-		SSVC: &advisory.SSVC{Exploitation: "active", Automatable: "yes", TechnicalImpact: "total"},
+		SSVC: &advisory.SSVC{Exploitation: "active", Automatable: "yes", TechnicalImpact: "total"}, Status: "Awaiting Analysis",
 	}
 	if diff := cmp.Diff(want, c); diff != "" || !ok || err != nil {
 		t.Error(diff, ok, err)

@@ -2,6 +2,7 @@ package advisorydb
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -60,7 +61,7 @@ func joinCVE(id string, values [][]byte) ([]byte, error) {
 }
 
 // mergeCVE adds to a CVE what another feed knows. Scores are kept side by side; of two EPSS estimates the later one counts; the first
-// feed to give a description, an SSVC decision or a KEV entry is kept.
+// feed to give a description, an SSVC decision, a KEV entry or a status is kept.
 func mergeCVE(to, c *advisory.CVE) {
 	if to.Description == "" {
 		to.Description = c.Description
@@ -88,4 +89,5 @@ func mergeCVE(to, c *advisory.CVE) {
 		to.SSVC = c.SSVC
 	}
 	to.Rejected = to.Rejected || c.Rejected
+	to.Status = cmp.Or(to.Status, c.Status)
 }

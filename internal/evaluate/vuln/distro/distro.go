@@ -47,7 +47,9 @@ func All() []Distro {
 		{"sles", inventory.SUSE, Either, sles},
 		{"sles_sap", inventory.SUSE, Either, sles},
 		{"sled", inventory.SUSE, Either, sles},
+		{"sle_hpc", inventory.SUSE, Either, sles},
 		{"sle-micro", inventory.SUSE, Either, micro},
+		{"sle-micro-rancher", inventory.SUSE, Either, micro},
 		{"sl-micro", inventory.SUSE, Either, micro},
 		{"opensuse-leap", inventory.OpenSUSE, Either, leap},
 		{"opensuse-tumbleweed", inventory.OpenSUSE, Either, tumbleweed},
@@ -142,20 +144,19 @@ func alpine(os inventory.OS) []string {
 
 // sles names a service pack and its modules: 15.5 is "Linux Enterprise Server 15 SP5" (SUSE's OSV documents).
 func sles(os inventory.OS) []string {
-	m, sp, _ := strings.Cut(os.VersionID, ".")
-	if !number(m) || sp != "" && !number(sp) {
+	tail := servicePack(os.VersionID)
+	if tail == "" {
 		return nil
 	}
-	if n, _ := strconv.Atoi(m); n >= 16 {
-		return []string{"Linux Enterprise Server " + os.VersionID}
-	}
-	tail := m
-	if sp != "" && sp != "0" {
-		tail += " SP" + sp
+	if tail == os.VersionID && strings.Contains(tail, ".") { // since 16: no modules
+		return []string{"Linux Enterprise Server " + tail}
 	}
 	out := []string{"Linux Enterprise Server " + tail}
 	if os.ID == "sled" {
 		out = []string{"Linux Enterprise Desktop " + tail}
+	}
+	if os.ID == "sle_hpc" {
+		out = []string{highPerformance + tail}
 	}
 	if os.ID == "sles_sap" {
 		out = append(out, "Linux Enterprise Server for SAP Applications "+tail)
@@ -175,8 +176,11 @@ func micro(os inventory.OS) []string {
 	if !number(m) {
 		return nil
 	}
-	if os.ID == "sl-micro" {
+	switch os.ID {
+	case "sl-micro":
 		return []string{"Linux Micro " + os.VersionID}
+	case "sle-micro-rancher":
+		return []string{"Linux Enterprise Micro " + os.VersionID, "Linux Enterprise Micro for Rancher " + os.VersionID}
 	}
 	return []string{"Linux Enterprise Micro " + os.VersionID}
 }

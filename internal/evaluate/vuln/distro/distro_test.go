@@ -2,6 +2,7 @@ package distro_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"hinomi/internal/evaluate/vuln/distro"
@@ -26,6 +27,9 @@ func TestReleases(t *testing.T) {
 		{inventory.OS{ID: "sles", VersionID: "15.6"}, []string{"Linux Enterprise Server 15 SP6"}},
 		{inventory.OS{ID: "sled", VersionID: "15.6"}, []string{"Linux Enterprise Desktop 15 SP6"}},
 		{inventory.OS{ID: "sle-micro", VersionID: "5.5"}, []string{"Linux Enterprise Micro 5.5"}},
+		{inventory.OS{ID: "sle-micro-rancher", VersionID: "5.3"}, []string{"Linux Enterprise Micro 5.3", "Linux Enterprise Micro for Rancher 5.3"}},
+		{inventory.OS{ID: "sle_hpc", VersionID: "15.3"}, []string{"Linux Enterprise High Performance Computing 15 SP3"}},
+		{inventory.OS{ID: "sles", VersionID: "16.0"}, []string{"Linux Enterprise Server 16.0"}},
 		{inventory.OS{ID: "sl-micro", VersionID: "6.1"}, []string{"Linux Micro 6.1"}},
 		{inventory.OS{ID: "sl-micro", VersionID: "x"}, nil},
 		{inventory.OS{ID: "bottlerocket", VersionID: "1.19.2"}, []string{""}},
@@ -104,4 +108,31 @@ func FuzzReleases(f *testing.F) {
 			t.Errorf("%d names", len(l))
 		}
 	})
+}
+
+// TestExtended asks for longer support where the enabled repositories carry it.
+func TestExtended(t *testing.T) {
+	on := func(ids ...string) (l []inventory.Repo) {
+		for _, id := range ids {
+			l = append(l, inventory.Repo{ID: id, Enabled: true})
+		}
+		return append(l, inventory.Repo{ID: "SLE-Product-SLES15-SP4-ESPOS-Updates"})
+	}
+	for _, c := range []struct {
+		os    inventory.OS
+		repos []inventory.Repo
+		want  string
+	}{
+		{inventory.OS{ID: "sles", VersionID: "15.4"}, on("SLE-Product-SLES15-SP4-Updates"), ""},
+		{inventory.OS{ID: "sles", VersionID: "15.4"}, on("SUSE_Linux_Enterprise_Server_LTSS_x86_64:SLE-Product-SLES15-SP4-LTSS-Updates", "SLES15-SP4-LTSS-Updates"), "Linux Enterprise Server 15 SP4-LTSS"},
+		{inventory.OS{ID: "sles", VersionID: "15.4"}, on("SLE-Product-SLES15-SP4-LTSS-Debuginfo-Updates", "no-ltssupport"), ""},
+		{inventory.OS{ID: "sles_sap", VersionID: "12.5"}, on("SLES12-SP5-LTSS-Extended-Security-Updates"), "Linux Enterprise Server 12 SP5-LTSS|Linux Enterprise Server LTSS Extended Security 12 SP5"},
+		{inventory.OS{ID: "sle_hpc", VersionID: "15.3"}, on("SLE-Product-HPC-15-SP3-ESPOS-Updates"), "Linux Enterprise High Performance Computing 15 SP3-ESPOS"},
+		{inventory.OS{ID: "sles", VersionID: "x"}, on("SLES15-SP4-LTSS-Updates"), ""},
+		{inventory.OS{ID: "opensuse-leap", VersionID: "15.4"}, on("SLES15-SP4-LTSS-Updates"), ""},
+	} {
+		if got := strings.Join(distro.Extended(c.os, c.repos), "|"); got != c.want {
+			t.Errorf("%s %s: got %q, want %q", c.os.ID, c.os.VersionID, got, c.want)
+		}
+	}
 }
