@@ -55,14 +55,14 @@ func (c *command) connectorSync() *cobra.Command {
 	cmd.Flags().BoolVar(&queue, "queue", false, "leave it to a server or worker")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		b := c.newBars()
-		c.cfg.Progress = b.step
+		c.cfg.Progress = b.Step
 		return c.with(func(ctx context.Context, a *app.App, args []string) error {
 			do := a.SyncNow
 			if queue {
 				do = a.SyncConnector
 			}
 			s, err := do(ctx, operator(), args[0])
-			b.close(err)
+			b.Close(err)
 			if err != nil {
 				return c.unknown("connector", args[0], err)
 			}

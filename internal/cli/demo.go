@@ -47,14 +47,14 @@ func (c *command) demoCommand() *cobra.Command {
 		cfg := c.cfg
 		cfg.DataDir, cfg.Database, cfg.Advisories = dir, "sqlite:"+filepath.Join(dir, "hinomi.db"), filepath.Join(dir, "advisories.db")
 		b := c.newBars()
-		cfg.Progress = b.step
+		cfg.Progress = b.Step
 		a, err := app.Open(cmd.Context(), cfg)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, a.Close()) }()
 		out, err := a.Demonstrate(cmd.Context(), examples)
-		b.close(err)
+		b.Close(err)
 		if err != nil {
 			return err
 		}

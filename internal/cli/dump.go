@@ -24,10 +24,10 @@ func (c *command) importCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.Strict, "strict", false, "a broken file ends the import instead of becoming a gap")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		b := c.newBars()
-		c.cfg.Progress = b.step
+		c.cfg.Progress = b.Step
 		return c.with(func(ctx context.Context, a *app.App, args []string) error {
 			out, err := a.ImportDump(ctx, operator(), args[0], o)
-			b.close(err)
+			b.Close(err)
 			if err != nil {
 				return err
 			}

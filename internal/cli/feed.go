@@ -44,13 +44,13 @@ func (c *command) feedUpdate() *cobra.Command {
 	cmd.Flags().BoolVar(&o.Import.AllowShrink, "allow-shrink", false, "accept a feed that lost more than a fifth of its rows")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		b := c.newBars()
-		c.cfg.Progress = b.step
+		c.cfg.Progress = b.Step
 		return c.with(func(ctx context.Context, a *app.App, _ []string) error {
 			if o.Mirror == "" {
 				o.Mirror = c.cfg.FeedMirror
 			}
 			out, err := a.UpdateFeeds(ctx, operator(), o)
-			b.close(err)
+			b.Close(err)
 			v := view{header: []string{"FILE", "STATUS", "TRANSFERRED", "ERROR"}, data: out, empty: "Nothing to fetch."}
 			for _, f := range out.Files {
 				text := ""
@@ -81,7 +81,7 @@ func (c *command) feedImport() *cobra.Command {
 	cmd.Flags().BoolVar(&o.AllowShrink, "allow-shrink", false, "accept a feed that lost more than a fifth of its rows")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		b := c.newBars()
-		c.cfg.Progress = b.step
+		c.cfg.Progress = b.Step
 		return c.with(func(ctx context.Context, a *app.App, args []string) error {
 			take := a.ImportFeeds
 			if st, err := os.Stat(args[0]); err == nil && !st.IsDir() {
@@ -89,11 +89,11 @@ func (c *command) feedImport() *cobra.Command {
 			}
 			r, err := take(ctx, operator(), args[0], o)
 			if err != nil {
-				b.close(err)
+				b.Close(err)
 				return hinted(err, "the advisories in use before stay in use")
 			}
 			n, err := a.RejudgeInventories(ctx)
-			b.close(err)
+			b.Close(err)
 			if err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ func (c *command) verbs() []*cobra.Command {
 	return []*cobra.Command{
 		c.demoCommand(), c.scanCommand(), c.matchCommand(), c.feedCommand(),
 		c.connectorCommand(), c.baseAccountCommand(), c.importCommand(), c.collectCommand(), c.tagCommand(), c.viewCommand(), c.streamCommand(),
-		c.findingsCommand(), c.assetCommand(), c.coverageCommand(), c.gapsCommand(), c.reachCommand(),
+		c.findingsCommand(), c.vexCommand(), c.assetCommand(), c.coverageCommand(), c.gapsCommand(), c.reachCommand(),
 		c.serveCommand(), c.workerCommand(), c.jobCommand(), c.sweepCommand(), c.collectHostCommand(), c.backupCommand(), c.restoreCommand(), c.resealCommand(), c.settingCommand(),
 		c.userCommand(), c.tokenCommand(), c.auditCommand(), c.versionCommand(), c.readDisksCommand(),
 	}

@@ -113,9 +113,9 @@ func (c *command) useFeeds(ctx context.Context, dir string) (done func(), err er
 	}
 	bars := c.newBars()
 	cfg := c.cfg
-	cfg.Progress = bars.step
+	cfg.Progress = bars.Step
 	path, problems, done, err := app.FeedsOf(ctx, cfg, dir, cache)
-	bars.close(err)
+	bars.Close(err)
 	if errors.Is(err, app.ErrNoFeed) {
 		return nil, hinted(err, "hinomi feed list names the files and their layout")
 	}

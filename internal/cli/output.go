@@ -10,6 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
+
+	"hinomi/internal/action/export"
+	"hinomi/internal/cli/screen"
 )
 
 // view is one answer of a command: rows for a person and for CSV, data for JSON and YAML.
@@ -98,4 +101,30 @@ func writeCSV(w io.Writer, v view) error {
 	}
 	cw.Flush()
 	return cw.Error()
+}
+
+// table returns what of a view a person sees.
+func (v view) table() screen.Table {
+	return screen.Table{Title: v.title, Header: v.header, Rows: v.rows, Spare: v.spare, Empty: v.empty, Notes: v.notes}
+}
+
+func (c *command) screen() screen.Screen { return screen.Screen{Width: c.width, Colour: c.colour} }
+
+func (c *command) writeTable(v view) error {
+	_, err := fmt.Fprint(c.out, c.screen().Draw(v.table()))
+	return err
+}
+
+func (c *command) wrapped(s string) string { return c.screen().Wrapped(s) }
+
+func (c *command) bold(s string) string { return c.screen().Bold(s) }
+
+func printable(s string) string { return screen.Printable(s) }
+
+// csvCell keeps a spreadsheet from taking text as a formula.
+func csvCell(s string) string { return export.Cell(s) }
+
+// newBars makes the progress bars of this command, on standard error.
+func (c *command) newBars() *screen.Bars {
+	return screen.NewBars(c.errs, c.watched(), c.output != tableFormat && !c.watched(), c.cfg.Now)
 }

@@ -89,9 +89,9 @@ func (c *command) scanTarget(ctx context.Context, target string, o app.TargetOpt
 	}
 	b := c.newBars()
 	cfg := c.cfg
-	cfg.Progress = b.step
+	cfg.Progress = b.Step
 	s, err := app.ReadTarget(ctx, cfg, target, o)
-	b.close(err)
+	b.Close(err)
 	if err != nil {
 		if errors.Is(err, app.ErrTarget) {
 			return hinted(err, "hinomi scan --help lists what can be scanned")

@@ -94,9 +94,9 @@ func (c *command) scanList() *cobra.Command {
 	var states []string
 	cmd := &cobra.Command{Use: "list", Short: "Agentless scans of instances, the newest first", Args: cobra.NoArgs}
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many; 0 is all")
-	cmd.Flags().StringSliceVar(&states, "state", nil, "queued, running, finished, failed, canceled")
+	cmd.Flags().StringSliceVar(&states, "state", nil, "queued, deferred, running, finished, failed, canceled")
 	cmd.RunE = c.with(func(ctx context.Context, a *app.App, _ []string) error {
-		only, err := words("--state", states, run.Queued, run.Running, run.Finished, run.Failed, run.Canceled)
+		only, err := words("--state", states, run.Queued, run.Deferred, run.Running, run.Finished, run.Failed, run.Canceled)
 		if err != nil {
 			return err
 		}

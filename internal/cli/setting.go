@@ -36,7 +36,7 @@ func (c *command) settingCommand() *cobra.Command {
 		}
 		return c.show(v)
 	})
-	top.AddCommand(small, c.moduleTagsCommand())
+	top.AddCommand(small, c.moduleTagsCommand(), c.matchingCommand())
 	return top
 }
 

@@ -60,7 +60,7 @@ func (j *Judge) unit(r *recorder, u *part.Unit) (part.Verdict, error) {
 	if !u.Frame { // of the system itself the frame speaks
 		found = slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Type == finding.EndOfLife })
 	}
-	v.Findings = found
+	v.Findings, v.Excused = found, vuln.Excused(&res, asset.Ref{})
 	for _, n := range res.NotAssessed {
 		v.Notes = append(v.Notes, part.Note{Reason: string(n.Reason), Ecosystem: n.Ecosystem, Package: n.Package, Version: n.Version, Packages: n.Packages, Detail: n.Detail})
 		// Gaps are places: what lies outside of them is judged all the same.

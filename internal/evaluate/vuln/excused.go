@@ -11,6 +11,9 @@ import (
 // Excused returns, sorted, the IDs of the findings that the result holds no more because everything that would make them is exempt: somebody said
 // that the package is not affected, or a loaded live patch mends it. Unlike the silence of an incomplete feed, that is evidence.
 func Excused(res *Result, ref asset.Ref) []string {
+	if !slices.ContainsFunc(res.Matches, func(h Hit) bool { return len(h.Exempt) > 0 }) {
+		return nil
+	}
 	made, excused := map[string]bool{}, map[string]bool{}
 	for i := range res.Matches {
 		h := &res.Matches[i]

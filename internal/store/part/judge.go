@@ -37,6 +37,9 @@ type Verdict struct {
 	Notes    []Note  // what could not be judged
 	Asks     []int64 // the rows of the advisory index that the verdict depends on
 	Findings []finding.Finding
+	// Excused are the IDs of findings, sorted, that are not there because somebody said so, or something mends them while the package runs:
+	// they are closed also where the advisories are incomplete.
+	Excused []string
 	// Against is set where the advisories are those of this edition, and only what users decided about matching is other: what a verdict of it
 	// held and this one does not is left out by their decision, also where the advisories are incomplete. 0: they may be others.
 	Against int64
@@ -209,17 +212,19 @@ WHERE unit_pk = $1 AND key = $2`, v.Unit, f.ID, rank, f.Score, Vulnerability(f),
 			return fmt.Errorf("finding %s: %w", f.Title, err)
 		}
 	}
-	why := "judged again with current advisories: no longer vulnerable"
-	if !v.Whole {
-		if v.Against == 0 || u.edition < v.Against {
-			return nil
-		}
-		why = "judged again with the same advisories: left out by a statement (VEX) or by the policy of matching"
-	}
+	decided := v.Against > 0 && u.edition >= v.Against
 	for _, key := range slices.Sorted(maps.Keys(have)) {
 		old := have[key]
-		if old.gone != 0 {
+		_, excused := slices.BinarySearch(v.Excused, key)
+		if old.gone != 0 || !v.Whole && !excused && !decided {
 			continue
+		}
+		why := "judged again with current advisories: no longer vulnerable"
+		switch {
+		case excused:
+			why = "not affected: a statement (VEX) or a live patch says so"
+		case !v.Whole:
+			why = "judged again with the same advisories: left out by the policy of matching"
 		}
 		j.out.Gone++
 		j.tally(v.Unit, old.typ, old.severity, -1, 1)

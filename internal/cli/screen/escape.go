@@ -1,17 +1,15 @@
-package cli
+package screen
 
 import (
 	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"hinomi/internal/action/export"
 )
 
-// printable makes text from outside safe for a terminal: control characters (with them every escape sequence), bytes that are not UTF-8,
+// Printable makes text from outside safe for a terminal: control characters (with them every escape sequence), bytes that are not UTF-8,
 // and the characters that turn the direction of writing are shown as \x1b, \u202e, \U000e0041 and so on.
-func printable(s string) string {
+func Printable(s string) string {
 	clean := utf8.ValidString(s) && strings.IndexFunc(s, unsafeRune) < 0
 	if clean {
 		return s
@@ -41,6 +39,3 @@ func printable(s string) string {
 func unsafeRune(r rune) bool {
 	return unicode.Is(unicode.C, r) || r == '\u2028' || r == '\u2029'
 }
-
-// csvCell keeps a spreadsheet from taking text as a formula.
-func csvCell(s string) string { return export.Cell(s) }

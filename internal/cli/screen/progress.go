@@ -1,4 +1,4 @@
-package cli
+package screen
 
 import (
 	"fmt"
@@ -19,8 +19,8 @@ var stages = map[string]string{
 // redraw is the time between two drawings of a stage whose end is not known.
 const redraw = 65 * time.Millisecond
 
-// bars shows one progress bar per stage on a terminal, and one line per finished stage elsewhere. It is safe for concurrent use.
-type bars struct {
+// Bars shows one progress bar per stage on a terminal, and one line per finished stage elsewhere. It is safe for concurrent use.
+type Bars struct {
 	mu     sync.Mutex
 	w      io.Writer
 	live   bool
@@ -33,12 +33,13 @@ type bars struct {
 	silent bool
 }
 
-func (c *command) newBars() *bars {
-	return &bars{w: c.errs, live: c.watched(), now: c.cfg.Now, silent: c.output != tableFormat && !c.watched()}
+// NewBars makes bars that are drawn on w: live ones, which move, or a line for each stage that is done. Silent ones draw nothing.
+func NewBars(w io.Writer, live, silent bool, now func() time.Time) *Bars {
+	return &Bars{w: w, live: live, silent: silent, now: now}
 }
 
-// step takes one step of progress.
-func (b *bars) step(s pipeline.Step) {
+// Step takes one step of progress.
+func (b *Bars) Step(s pipeline.Step) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.silent || s.Stage == "files" && b.stage == "scan" {
@@ -67,7 +68,7 @@ func (b *bars) step(s pipeline.Step) {
 }
 
 // label is the stage's name, as wide as the longest.
-func (b *bars) label() string {
+func (b *Bars) label() string {
 	name := stages[b.stage]
 	if name == "" {
 		name = b.stage
@@ -76,7 +77,7 @@ func (b *bars) label() string {
 }
 
 // finish ends the line of the stage that is shown, with the time it took; of one that failed it says so. It is called with the lock held.
-func (b *bars) finish(fault error) {
+func (b *Bars) finish(fault error) {
 	if b.stage == "" || b.silent {
 		return
 	}
@@ -101,8 +102,8 @@ func (b *bars) finish(fault error) {
 	b.stage, b.bar, b.last = "", nil, pipeline.Step{}
 }
 
-// close ends the last stage; fault is what ended the work before its time.
-func (b *bars) close(fault error) {
+// Close ends the last stage; fault is what ended the work before its time.
+func (b *Bars) Close(fault error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.finish(fault)

@@ -1,4 +1,5 @@
-package cli
+// Package screen draws what a person sees on a terminal: tables that fit its width, text in which nothing from outside can give orders.
+package screen
 
 import (
 	"fmt"
@@ -14,33 +15,43 @@ const (
 	anyFloor  = 8  // what any column keeps
 )
 
-// writeTable writes a view for a person: its title, its rows under a header, its notes. On a terminal long cells are wrapped to its width.
-func (c *command) writeTable(v view) error {
-	_, err := fmt.Fprint(c.out, c.table(v, c.width))
-	return err
+// Table is what is drawn.
+type Table struct {
+	Title  string
+	Header []string
+	Rows   [][]string
+	Spare  []string // columns that a person can do without, the first first, where the terminal is too narrow for all
+	Empty  string   // what a person reads instead of an empty table
+	Notes  []string // below it
 }
 
-// table draws a view for a terminal of a width, 0 being none.
-func (c *command) table(v view, width int) string {
+// Screen is a terminal, or something else that text is written to.
+type Screen struct {
+	Width  int // columns; 0: nothing is wrapped or left out
+	Colour bool
+}
+
+// Draw returns a table as it stands on the screen, lines and all.
+func (c Screen) Draw(v Table) string {
 	var b strings.Builder
-	if v.title != "" {
-		b.WriteString(c.bold(printable(v.title)) + "\n")
+	if v.Title != "" {
+		b.WriteString(c.Bold(Printable(v.Title)) + "\n")
 	}
 	left := []string(nil)
-	if len(v.rows) == 0 {
-		if v.empty != "" {
-			b.WriteString(v.empty + "\n")
+	if len(v.Rows) == 0 {
+		if v.Empty != "" {
+			b.WriteString(v.Empty + "\n")
 		}
 	} else {
 		g := gridOf(v)
-		left = g.fit(v.spare, width)
+		left = g.fit(v.Spare, c.Width)
 		c.draw(&b, g)
 	}
 	if len(left) > 0 {
 		fmt.Fprintf(&b, "Too narrow for %s: a wider terminal, --output csv or json show all.\n", strings.Join(left, ", "))
 	}
-	for _, n := range v.notes {
-		b.WriteString(c.wrapped(printable(n)) + "\n")
+	for _, n := range v.Notes {
+		b.WriteString(c.Wrapped(Printable(n)) + "\n")
 	}
 	return b.String()
 }
@@ -52,16 +63,16 @@ type grid struct {
 	widths []int
 }
 
-func gridOf(v view) *grid {
-	g := &grid{header: slices.Clone(v.header), widths: make([]int, len(v.header))}
-	for i, h := range v.header {
+func gridOf(v Table) *grid {
+	g := &grid{header: slices.Clone(v.Header), widths: make([]int, len(v.Header))}
+	for i, h := range v.Header {
 		g.widths[i] = columns(h)
 	}
-	for _, r := range v.rows {
-		cells := make([]string, len(v.header))
+	for _, r := range v.Rows {
+		cells := make([]string, len(v.Header))
 		for i := range cells {
 			if i < len(r) {
-				cells[i] = printable(r[i])
+				cells[i] = Printable(r[i])
 			}
 			g.widths[i] = max(g.widths[i], columns(cells[i]))
 		}
@@ -128,10 +139,10 @@ func (g *grid) remove(i int) {
 }
 
 // draw writes a grid: no vertical lines, two spaces between columns, one line below the header.
-func (c *command) draw(b *strings.Builder, g *grid) {
+func (c Screen) draw(b *strings.Builder, g *grid) {
 	head := make([]string, len(g.header))
 	for i, h := range g.header {
-		head[i] = c.bold(padded(h, g.widths[i], i == len(g.header)-1))
+		head[i] = c.Bold(padded(h, g.widths[i], i == len(g.header)-1))
 	}
 	b.WriteString(strings.Join(head, strings.Repeat(" ", columnGap)) + "\n" + strings.Repeat("─", g.total()) + "\n")
 	for _, r := range g.rows {
@@ -219,18 +230,18 @@ func cut(s string, width int) string {
 	return s[:end]
 }
 
-// wrapped breaks a line below a table to the terminal's width, its indent kept on every line.
-func (c *command) wrapped(s string) string {
+// Wrapped returns a line as several that fit, indented as it was.
+func (c Screen) Wrapped(s string) string {
 	indent := s[:len(s)-len(strings.TrimLeft(s, " "))]
-	if c.width <= len(indent)+anyFloor {
+	if c.Width <= len(indent)+anyFloor {
 		return s
 	}
-	return indent + strings.Join(wrap(s[len(indent):], c.width-len(indent)), "\n"+indent)
+	return indent + strings.Join(wrap(s[len(indent):], c.Width-len(indent)), "\n"+indent)
 }
 
 // paint colours the words that a person looks for first.
-func (c *command) paint(cell string) string {
-	if !c.colour {
+func (c Screen) paint(cell string) string {
+	if !c.Colour {
 		return cell
 	}
 	var colours text.Colors
@@ -251,8 +262,8 @@ func (c *command) paint(cell string) string {
 	return colours.Sprint(cell)
 }
 
-func (c *command) bold(s string) string {
-	if !c.colour {
+func (c Screen) Bold(s string) string {
+	if !c.Colour {
 		return s
 	}
 	return text.Bold.Sprint(s)
