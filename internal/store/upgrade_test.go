@@ -17,7 +17,7 @@ import (
 
 // TestUpgradeToParts opens a database in which inventories and their findings were kept as wholes: each finding keeps its ID, its first time
 // and its state, and the inventory its content.
-func TestUpgradeToParts(t *testing.T) { //nolint:funlen // one story
+func TestUpgradeToParts(t *testing.T) {
 	for _, kind := range []struct {
 		name string
 		url  func(testing.TB) string

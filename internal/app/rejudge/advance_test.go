@@ -19,7 +19,7 @@ import (
 )
 
 // TestAdvance follows one CVE through its life: only the unit that it touches is judged, whatever the number of instances.
-func TestAdvance(t *testing.T) { //nolint:funlen // one story
+func TestAdvance(t *testing.T) {
 	onBoth(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
 		refs := place(t, db, clock.Now(), 6, host("bash", "1", "openssl", "3"), host("bash", "1", "openssl", "4"), host("bash", "1"))
 		b := newBook()

@@ -92,7 +92,7 @@ func Changed(ctx context.Context, before, after *DB, visit func(Change) error) e
 		switch { // of equal keys both go on
 		case from == x:
 			x.at++
-		case from == y && !(x.more() && x.hash() == y.hash()):
+		case from == y && (!x.more() || x.hash() != y.hash()):
 			y.at++
 		default:
 			x.at++

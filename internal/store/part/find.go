@@ -217,8 +217,7 @@ func Place(f *finding.Finding) [2]string {
 		return [2]string{}
 	}
 	p := f.Package.Packages[0]
-	switch inventory.Ecosystem(p.Ecosystem) {
-	case inventory.Windows, inventory.MacOS, inventory.Bottlerocket:
+	if e := inventory.Ecosystem(p.Ecosystem); e == inventory.Windows || e == inventory.MacOS || e == inventory.Bottlerocket {
 		return [2]string{}
 	}
 	source := cmp.Or(p.SourceName, p.Name)

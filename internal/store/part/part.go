@@ -98,12 +98,10 @@ func groupOf(inv *inventory.Inventory, p *inventory.Package) groupKey {
 
 // language reports whether an ecosystem is a language's: its packages are judged without regard to the operating system.
 func language(e inventory.Ecosystem) bool {
-	switch e {
-	case inventory.PyPI, inventory.NPM, inventory.Go, inventory.Maven, inventory.NuGet, inventory.RubyGems, inventory.Cargo,
-		inventory.Packagist, inventory.Hex, inventory.Pub, inventory.Swift:
-		return true
-	}
-	return false
+	return slices.Contains([]inventory.Ecosystem{
+		inventory.PyPI, inventory.NPM, inventory.Go, inventory.Maven, inventory.NuGet, inventory.RubyGems, inventory.Cargo,
+		inventory.Packagist, inventory.Hex, inventory.Pub, inventory.Swift,
+	}, e)
 }
 
 // product reports whether a system is one product with a version of its own, so that all of it is judged as one.
