@@ -51,7 +51,7 @@ func (b *before) take() (*advisorydb.DB, func()) {
 func (a *Advisories) RejudgeInventories(ctx context.Context) (int, error) {
 	old, done := a.before.take()
 	defer done()
-	j, release, err := a.Core.Judge(ctx)
+	j, release, err := a.Judge(ctx)
 	if errors.Is(err, core.ErrNoAdvisories) {
 		return 0, nil
 	}

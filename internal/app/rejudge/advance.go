@@ -104,7 +104,10 @@ func (a *Advance) judge(ctx context.Context, keys []int64, done map[int64]bool, 
 		return err
 	}
 	for i := range verdicts {
-		verdicts[i].Against = a.against
+		// Where the file could not be read, nothing was left out by anybody's decision.
+		if !slices.ContainsFunc(verdicts[i].Notes, func(n part.Note) bool { return n.Reason == string(vuln.LookupFailed) }) {
+			verdicts[i].Against = a.against
+		}
 	}
 	judged, noted, err := a.Store.PutVerdicts(ctx, a.Judge.Options.Now, verdicts)
 	if err != nil {
