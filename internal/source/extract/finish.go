@@ -13,6 +13,7 @@ import (
 func (r *run) finish() {
 	inv := r.inv
 	r.owned.apply(inv.Packages)
+	r.patchOwners()
 	if r.owned.passed > 0 {
 		r.note(r.owned.note())
 	}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"hinomi/internal/source/extract/host"
 )
@@ -49,13 +50,31 @@ func kernel() Extractor {
 		if k.Installed = sortedReleases(images); len(images) == 0 {
 			k.Installed = sortedReleases(modules) // /boot may lie on another volume
 		}
-		if k.Release, k.Running = out.run.opts.RunningKernel, true; k.Release == "" {
-			k.Release, k.Running = nextKernel(h, k.Installed), false
+		if k.Release = out.run.opts.RunningKernel; k.Release != "" {
+			k.Running = true
+			loadedPatches(h, out)
+		} else {
+			notRunning(h, out)
 		}
 		slices.Sort(k.Installed)
 		livePatches(h, out)
 		return nil
 	}}
+}
+
+// notRunning concludes which kernel ran, or will run, on a system that is only a disk here.
+func notRunning(h *host.Host, out *Output) {
+	k := &out.run.inv.Kernel
+	release, at := lastBoot(h, out)
+	if slices.Contains(k.Installed, release) {
+		k.Release, k.Running = release, true
+		out.Note(fmt.Sprintf("the running kernel %s is that of the last boot before the disk was read (%s, by /var/log/wtmp)", release, at.Format(time.RFC3339)))
+		return
+	}
+	if release != "" {
+		out.Note(fmt.Sprintf("by /var/log/wtmp the kernel %s was booted last, which is not installed: it does not count", release))
+	}
+	k.Release, k.Running = nextKernel(h, k.Installed), false
 }
 
 // livePatches notes the patches that kpatch keeps for kernels (kpatch(1)): they are packages, but which of them is loaded is not on the disk.
