@@ -22,8 +22,8 @@ func testStatuses(t *testing.T, db *Env, clock *Clock) {
 	list, _, err := db.Findings(ctx, auth.Everything(), store.FindingFilter{Assets: []string{refs[1].ID}}, "", 0)
 	ok(t, err)
 	ok(t, db.Suppress(ctx, auth.Everything(), list[0].ID, "r", "ann", time.Time{}))
-	Judge(t, db.DB, h, clock.Add(time.Hour), 2, true, a)                                                    // bash's is withdrawn
-	apply(t, db, "gone", World{Accounts: 1, Regions: 1, Instances: 3, At: clock.Add(time.Hour)}.Snapshot()) // the fourth instance
+	Judge(t, db.DB, h, clock.Add(time.Hour), 2, true, a)                                                               // bash's is withdrawn
+	apply(t, db, "gone", World{Accounts: 1, Regions: 1, Instances: 3, At: clock.Add(time.Hour)}.Snapshot())            // the fourth instance
 	for st, want := range map[finding.Status]int{finding.Active: 2, finding.Suppressed: 1, finding.Closed: 5, "": 8} { // closed: bash's four, openssl of the gone one
 		f := store.FindingFilter{Statuses: []finding.Status{st, st}}
 		if st == "" {
