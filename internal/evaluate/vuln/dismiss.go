@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/affected"
 	"hinomi/internal/inventory"
 )
 
@@ -15,27 +16,12 @@ func (m *matcher) dismiss(p *inventory.Package, row *advisory.Row, a *advisory.A
 		return NoCVE
 	case m.otherModule(p, row, a):
 		return OtherModule
-	case p.Ecosystem == inventory.Oracle && advisory.OracleFlavor(p.Version) != oracleLine(row):
+	case p.Ecosystem == inventory.Oracle && advisory.OracleFlavor(p.Version) != affected.OracleLine(row):
 		return OtherBuild
 	case row.Repo != "" && p.Ecosystem != inventory.Oracle && !m.enabled(p, row.Repo):
 		return RepoDisabled
 	case !m.policy.counts(row):
 		return StateExcluded
-	}
-	return ""
-}
-
-// oracleLine returns the line of builds of Oracle Linux that a row is about: it is what its feed says, or what the fix itself shows.
-func oracleLine(row *advisory.Row) string {
-	if row.Repo != "" {
-		return row.Repo
-	}
-	for i := range row.Ranges {
-		for _, e := range row.Ranges[i].Events {
-			if line := advisory.OracleFlavor(e.Fixed); line != "" {
-				return line
-			}
-		}
 	}
 	return ""
 }
@@ -53,17 +39,17 @@ func (m *matcher) enabled(p *inventory.Package, repo string) bool {
 func (m *matcher) otherModule(p *inventory.Package, row *advisory.Row, a *advisory.Advisory) bool {
 	modular := p.Module != "" || strings.Contains(p.Version, ".module")
 	if row.Module == "" {
-		return modular && plainFix(row)
+		return modular && affected.PlainFix(row)
 	}
 	if !modular {
 		return true
 	}
 	want := row.Module
 	if want == "*" && a != nil {
-		want = streamIn(a.Summary)
+		want = affected.StreamIn(a.Summary)
 	}
 	name, _, _ := strings.Cut(want, ":")
-	installed := stream(p.Module)
+	installed := affected.Stream(p.Module)
 	if installed == "" {
 		installed = m.stream(name)
 	}
@@ -71,44 +57,11 @@ func (m *matcher) otherModule(p *inventory.Package, row *advisory.Row, a *adviso
 	return want != "" && installed != "" && have == name && installed != want
 }
 
-// plainFix reports whether a row names a version that ends it which is no build of a module.
-func plainFix(row *advisory.Row) bool {
-	for i := range row.Ranges {
-		for _, e := range row.Ranges[i].Events {
-			if e.Fixed != "" && !strings.Contains(e.Fixed, ".module") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// stream cuts a module's label down to name and stream.
-func stream(label string) string {
-	name, rest, ok := strings.Cut(label, ":")
-	if !ok {
-		return ""
-	}
-	s, _, _ := strings.Cut(rest, ":")
-	return name + ":" + s
-}
-
 // stream returns the stream of a module that dnf has enabled, "" if it is not known.
 func (m *matcher) stream(module string) string {
 	for _, r := range m.inv.Repos {
 		if name, _, ok := strings.Cut(r.Topic, ":"); ok && r.Enabled && name == module {
 			return r.Topic
-		}
-	}
-	return ""
-}
-
-// streamIn finds name:stream in an erratum's title, "" if it has none: "Moderate: container-tools:rhel8 security update".
-func streamIn(summary string) string {
-	for word := range strings.FieldsSeq(summary) {
-		name, s, ok := strings.Cut(word, ":")
-		if ok && name != "" && s != "" && !strings.Contains(s, ":") {
-			return word
 		}
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/affected"
 	"hinomi/internal/evaluate/vuln/kernel"
 	"hinomi/internal/evaluate/vuln/version"
 	"hinomi/internal/inventory"
@@ -39,8 +40,8 @@ func (m *matcher) clears(row *advisory.Row, c candidate, v version.Version, r ru
 	if len(row.Ranges) == 0 && len(row.Versions) == 0 {
 		return true, nil
 	}
-	out, err := judge(row, c.version, v, r.scheme)
-	return out.affected, err
+	out, err := affected.Judge(row, c.version, v, r.scheme)
+	return out.Affected, err
 }
 
 // resolve reads the documents of what publishers said of the package at hand, now that there is a match that it may be about.
@@ -180,7 +181,7 @@ func (m *matcher) livePatch(lp inventory.LivePatch) {
 		for _, release := range m.releases {
 			at := advisory.Coordinate{Ecosystem: string(p.Ecosystem), Release: release, Package: c.name}
 			err := m.db.Affected(at, func(row *advisory.Row) {
-				if row.Withdrawn || row.State != advisory.StateFixed || !archFits(row.Arches, p.Arch) || !atOrAfterFix(row, v.Compare) {
+				if row.Withdrawn || row.State != advisory.StateFixed || !archFits(row.Arches, p.Arch) || !affected.AtOrAfterFix(row, v.Compare) {
 					return
 				}
 				a, cves, err := m.document(row.Doc)
@@ -198,23 +199,6 @@ func (m *matcher) livePatch(lp inventory.LivePatch) {
 			}
 		}
 	}
-}
-
-// atOrAfterFix reports whether a version is not before any version that a row calls fixed, of which there is one at least.
-func atOrAfterFix(row *advisory.Row, compare func(string) (int, error)) bool {
-	fixed := false
-	for i := range row.Ranges {
-		for _, e := range row.Ranges[i].Events {
-			if e.Fixed == "" {
-				continue
-			}
-			if c, err := compare(e.Fixed); err != nil || c < 0 {
-				return false
-			}
-			fixed = true
-		}
-	}
-	return fixed
 }
 
 // failed notes that the database could not be read for a package.

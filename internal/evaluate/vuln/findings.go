@@ -11,6 +11,7 @@ import (
 	"hinomi/internal/asset"
 	"hinomi/internal/evaluate/vuln/kernel"
 	"hinomi/internal/evaluate/vuln/score"
+	"hinomi/internal/evaluate/vuln/version"
 	"hinomi/internal/finding"
 	"hinomi/internal/inventory"
 )
@@ -459,4 +460,13 @@ func endFinding(e *EndOfLife, ref asset.Ref, now time.Time) finding.Finding {
 		Description: "The publisher no longer mends this system: vulnerabilities found from now on stay open, and may not even be announced for it.",
 		Remediation: "Move to a supported release.", Why: []string{e.Detail}, Status: finding.Active, FirstSeen: now, LastSeen: now,
 	}
+}
+
+// compareFixed orders a hit's fixed version against another.
+func compareFixed(h *Hit, other string) (int, error) {
+	s, ok := version.Of(string(h.Package.Ecosystem))
+	if !ok {
+		return 0, version.ErrUnreadable
+	}
+	return s.Compare(h.Fixed, other)
 }

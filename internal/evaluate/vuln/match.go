@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/affected"
 	"hinomi/internal/evaluate/vuln/distro"
 	"hinomi/internal/evaluate/vuln/kernel"
 	"hinomi/internal/evaluate/vuln/version"
@@ -455,12 +456,12 @@ func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v ve
 		}
 		return
 	}
-	out, err := judge(row, c.version, v, r.scheme)
+	out, err := affected.Judge(row, c.version, v, r.scheme)
 	if err != nil {
 		m.unreadable(p, row, c, err)
 		return
 	}
-	if !out.affected {
+	if !out.Affected {
 		return
 	}
 	if row.Withdrawn {
@@ -475,7 +476,7 @@ func (m *matcher) row(p *inventory.Package, row *advisory.Row, c candidate, v ve
 	m.used[a.Source] = true
 	m.keep(Hit{
 		Package: p, Doc: row.Doc, Advisory: a, Ecosystem: ecosystem, Name: row.Package, Version: c.version, CVEs: cves, State: row.State,
-		Fixed: out.fixed, Comparison: out.comparison, Range: out.ranges, Kind: a.Kind, Severity: row.Severity, Dismissed: m.dismiss(p, row, a, cves),
+		Fixed: out.Fixed, Comparison: out.Comparison, Range: out.Ranges, Kind: a.Kind, Severity: row.Severity, Dismissed: m.dismiss(p, row, a, cves),
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hinomi/internal/advisory"
+	"hinomi/internal/evaluate/vuln/affected"
 	"hinomi/internal/inventory"
 )
 
@@ -20,13 +21,13 @@ func (m *matcher) ordinaryFix(p *inventory.Package, row *advisory.Row, c candida
 	if p.Ecosystem != inventory.Oracle || line == "" || row.Withdrawn || row.State == advisory.StateNotAffected {
 		return false
 	}
-	if of := oracleLine(row); of != "" {
+	if of := affected.OracleLine(row); of != "" {
 		if of == line {
 			m.lines.own = append(m.lines.own, row.Doc)
 		}
 		return false
 	}
-	v, err := r.scheme.Parse(withoutEpoch(c.version))
+	v, err := r.scheme.Parse(affected.WithoutEpoch(c.version))
 	if err != nil {
 		m.unreadable(p, row, c, err)
 		return true
@@ -36,7 +37,7 @@ func (m *matcher) ordinaryFix(p *inventory.Package, row *advisory.Row, c candida
 			if e.Fixed == "" {
 				continue
 			}
-			switch order, err := v.Compare(withoutEpoch(e.Fixed)); {
+			switch order, err := v.Compare(affected.WithoutEpoch(e.Fixed)); {
 			case err != nil:
 				m.unreadable(p, row, c, err)
 			case order < 0:
@@ -45,13 +46,6 @@ func (m *matcher) ordinaryFix(p *inventory.Package, row *advisory.Row, c candida
 		}
 	}
 	return true
-}
-
-func withoutEpoch(evr string) string {
-	if _, rest, ok := strings.Cut(evr, ":"); ok {
-		return rest
-	}
-	return evr
 }
 
 // unsaid notes what later ordinary builds fix and no erratum of the package's own line speaks of: whether the package has it is not known.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hinomi/internal/source/extract/host"
+	"hinomi/internal/source/extract/wtmp"
 )
 
 // kernel finds the kernels on the disk, and which of them runs or boots next: a fixed kernel that was installed but never booted protects nothing.
@@ -65,7 +66,7 @@ func kernel() Extractor {
 // notRunning concludes which kernel ran, or will run, on a system that is only a disk here.
 func notRunning(h *host.Host, out *Output) {
 	k := &out.run.inv.Kernel
-	release, at := lastBoot(h, out)
+	release, at := wtmp.LastBoot(h, out.Note)
 	if slices.Contains(k.Installed, release) {
 		k.Release, k.Running = release, true
 		out.Note(fmt.Sprintf("the running kernel %s is that of the last boot before the disk was read (%s, by /var/log/wtmp)", release, at.Format(time.RFC3339)))

@@ -1,4 +1,5 @@
-package extract
+// Package wtmp reads which kernel a system booted last out of its log of logins.
+package wtmp
 
 import (
 	"bytes"
@@ -32,11 +33,11 @@ type bootRecord struct {
 
 var errWtmp = errors.New("not a log of logins in the form of utmp(5)")
 
-// lastBoot reads the last boot out of the log of logins and the one before it (logrotate(8)). systemd-update-utmp(8) writes the kernel's
+// LastBoot reads the last boot out of the log of logins and the one before it (logrotate(8)). systemd-update-utmp(8) writes the kernel's
 // release there; systems without it, and those that have given the file up because its times end in 2038, tell nothing. A log that is no
 // longer written would name a kernel of long ago: systemd-random-seed.service(8) rewrites its file at each boot and shutdown, so that one
-// later than the log gives it away.
-func lastBoot(h *host.Host, out *Output) (release string, at time.Time) {
+// later than the log gives it away. release is in the form of uname -r, "" if it is not told; note is called with the reasons.
+func LastBoot(h *host.Host, note func(string)) (release string, at time.Time) {
 	names := []string{"var/log/wtmp", "var/log/wtmp.1"}
 	if dir, entries, err := h.ReadDir("var/log"); err == nil {
 		for _, e := range slices.Backward(entries) {
@@ -51,7 +52,7 @@ func lastBoot(h *host.Host, out *Output) (release string, at time.Time) {
 		r, err := readWtmp(h, name)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
-				out.Note(fmt.Sprintf("%s: %v: which kernel was booted last is not told", host.Path(name), err))
+				note(fmt.Sprintf("%s: %v: which kernel was booted last is not told", host.Path(name), err))
 			}
 			continue
 		}
@@ -65,7 +66,7 @@ func lastBoot(h *host.Host, out *Output) (release string, at time.Time) {
 			continue
 		}
 		if seed, err := modified(h, "var/lib/systemd/random-seed"); err == nil && seed.After(newest.Add(10*time.Minute)) {
-			out.Note(fmt.Sprintf("%s ends %s, and the system was booted or shut down %s: which kernel was booted last is not told", host.Path(name), newest.Format(time.DateTime), seed.UTC().Format(time.DateTime)))
+			note(fmt.Sprintf("%s ends %s, and the system was booted or shut down %s: which kernel was booted last is not told", host.Path(name), newest.Format(time.DateTime), seed.UTC().Format(time.DateTime)))
 			return "", time.Time{}
 		}
 		return r.release, r.at

@@ -1,4 +1,5 @@
-package vuln
+// Package affected judges versions by the ranges that advisories give (OSV schema, "Evaluation").
+package affected
 
 import (
 	"slices"
@@ -8,32 +9,33 @@ import (
 	"hinomi/internal/evaluate/vuln/version"
 )
 
-// verdict is what one row says of one version.
-type verdict struct {
-	affected   bool
-	fixed      string
-	comparison string
-	ranges     string
+// Verdict is what one row says of one version.
+type Verdict struct {
+	Affected   bool
+	Fixed      string // the lowest version that ends the range; "" if none is known
+	Comparison string // what was compared and by which rule
+	Ranges     string // the range as published
 }
 
-// judge evaluates a row by the algorithm of the OSV schema ("Evaluation"): listed among versions, or inside one of the ranges.
-func judge(row *advisory.Row, installed string, v version.Version, scheme version.Scheme) (verdict, error) {
+// Judge evaluates a row by the algorithm of the OSV schema ("Evaluation"): listed among versions, or inside one of the ranges. The
+// error says which version cannot be ordered.
+func Judge(row *advisory.Row, installed string, v version.Version, scheme version.Scheme) (Verdict, error) {
 	for i := range row.Ranges {
 		out, err := judgeRange(&row.Ranges[i], installed, v, scheme)
-		if err != nil || out.affected {
+		if err != nil || out.Affected {
 			return out, err
 		}
 	}
 	if slices.Contains(row.Versions, installed) || scheme.Name == "SemVer" && slices.Contains(row.Versions, strings.TrimPrefix(installed, "v")) {
-		return verdict{affected: true, comparison: installed + " is listed as affected", ranges: "versions listed one by one"}, nil
+		return Verdict{Affected: true, Comparison: installed + " is listed as affected", Ranges: "versions listed one by one"}, nil
 	}
-	return verdict{}, nil
+	return Verdict{}, nil
 }
 
 // judgeRange finds the last event at or before the version: the version is affected if that event introduces. Events need not be in
 // order, and "0" comes before every version. Of two events at one version the one listed later counts: RUSTSEC-2024-0399 writes
 // "introduced 0.23.0, fixed 0.23.0" for an empty interval.
-func judgeRange(r *advisory.Range, installed string, v version.Version, scheme version.Scheme) (verdict, error) {
+func judgeRange(r *advisory.Range, installed string, v version.Version, scheme version.Scheme) (Verdict, error) {
 	last := -1
 	var lastAt version.Version
 	within, limits := false, false
@@ -47,7 +49,7 @@ func judgeRange(r *advisory.Range, installed string, v version.Version, scheme v
 		}
 		c, err := v.Compare(at)
 		if err != nil {
-			return verdict{}, err
+			return Verdict{}, err
 		}
 		if e.Limit != "" {
 			limits = true
@@ -63,18 +65,18 @@ func judgeRange(r *advisory.Range, installed string, v version.Version, scheme v
 		}
 		if lastAt == nil {
 			if lastAt, err = scheme.Parse(eventVersion(r.Events[last])); err != nil {
-				return verdict{}, err
+				return Verdict{}, err
 			}
 		}
 		if c, err = lastAt.Compare(at); err != nil {
-			return verdict{}, err
+			return Verdict{}, err
 		}
 		if c <= 0 {
 			last, lastAt = i, nil
 		}
 	}
 	if last < 0 || r.Events[last].Introduced == "" || limits && !within {
-		return verdict{}, nil
+		return Verdict{}, nil
 	}
 	return explain(r, installed, v, scheme)
 }
@@ -92,12 +94,12 @@ func eventVersion(e advisory.Event) string {
 }
 
 // explain says why a version lies inside a range, and which version ends it.
-func explain(r *advisory.Range, installed string, v version.Version, scheme version.Scheme) (verdict, error) {
+func explain(r *advisory.Range, installed string, v version.Version, scheme version.Scheme) (Verdict, error) {
 	if fixedAlone(r) { // nearly all: the version is before the one end, and one text holds both reasons, because matches are made by the thousand
 		fixed := r.Events[1].Fixed
 		text := installed + " < " + fixed + " (" + scheme.Name + ")introduced 0, fixed " + fixed
 		cut := len(installed) + len(fixed) + len(scheme.Name) + len(" <  ()")
-		return verdict{affected: true, fixed: fixed, comparison: text[:cut], ranges: text[cut:]}, nil
+		return Verdict{Affected: true, Fixed: fixed, Comparison: text[:cut], Ranges: text[cut:]}, nil
 	}
 	var end advisory.Event
 	var endAt version.Version // parsed when there is another to compare it with
@@ -107,7 +109,7 @@ func explain(r *advisory.Range, installed string, v version.Version, scheme vers
 		}
 		at := eventVersion(e)
 		if c, err := v.Compare(at); err != nil {
-			return verdict{}, err
+			return Verdict{}, err
 		} else if c > 0 {
 			continue
 		}
@@ -118,26 +120,26 @@ func explain(r *advisory.Range, installed string, v version.Version, scheme vers
 		if endAt == nil {
 			var err error
 			if endAt, err = scheme.Parse(eventVersion(end)); err != nil {
-				return verdict{}, err
+				return Verdict{}, err
 			}
 		}
 		if c, err := endAt.Compare(at); err != nil {
-			return verdict{}, err
+			return Verdict{}, err
 		} else if c > 0 {
 			end, endAt = e, nil
 		}
 	}
-	out := verdict{affected: true}
+	out := Verdict{Affected: true}
 	switch {
 	case end.Fixed != "":
-		out.fixed = end.Fixed
-		out.comparison = installed + " < " + end.Fixed + " (" + scheme.Name + ")"
+		out.Fixed = end.Fixed
+		out.Comparison = installed + " < " + end.Fixed + " (" + scheme.Name + ")"
 	case end.LastAffected != "":
-		out.comparison = installed + " <= " + end.LastAffected + ", the last affected (" + scheme.Name + ")"
+		out.Comparison = installed + " <= " + end.LastAffected + ", the last affected (" + scheme.Name + ")"
 	default:
-		out.comparison = installed + " >= " + firstIntroduced(r) + ", no end is known (" + scheme.Name + ")"
+		out.Comparison = installed + " >= " + firstIntroduced(r) + ", no end is known (" + scheme.Name + ")"
 	}
-	out.ranges = rangeText(r)
+	out.Ranges = rangeText(r)
 	return out, nil
 }
 
@@ -181,11 +183,31 @@ func rangeText(r *advisory.Range) string {
 	return b.String()
 }
 
-// compareFixed orders a hit's fixed version against another.
-func compareFixed(h *Hit, other string) (int, error) {
-	s, ok := version.Of(string(h.Package.Ecosystem))
-	if !ok {
-		return 0, version.ErrUnreadable
+// AtOrAfterFix reports whether a version is not before any version that a row calls fixed, of which there is one at least.
+func AtOrAfterFix(row *advisory.Row, compare func(string) (int, error)) bool {
+	fixed := false
+	for i := range row.Ranges {
+		for _, e := range row.Ranges[i].Events {
+			if e.Fixed == "" {
+				continue
+			}
+			if c, err := compare(e.Fixed); err != nil || c < 0 {
+				return false
+			}
+			fixed = true
+		}
 	}
-	return s.Compare(h.Fixed, other)
+	return fixed
+}
+
+// PlainFix reports whether a row names a version that ends it which is no build of a module.
+func PlainFix(row *advisory.Row) bool {
+	for i := range row.Ranges {
+		for _, e := range row.Ranges[i].Events {
+			if e.Fixed != "" && !strings.Contains(e.Fixed, ".module") {
+				return true
+			}
+		}
+	}
+	return false
 }
