@@ -18,7 +18,7 @@ import (
 )
 
 // Keeper keeps what the line produces; the store is one.
-type Keeper interface { //nolint:interfacebloat // what the line keeps, in its order; the store is the one implementation
+type Keeper interface {
 	// ApplySnapshot keeps a read world for a connector.
 	ApplySnapshot(ctx context.Context, connectorID, syncID string, snap *snapshot.Snapshot) (connector.Counts, error)
 	// KeepVerdicts keeps what a judge said: found findings are opened or seen again, others of the type on the judged assets are closed.

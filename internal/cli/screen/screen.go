@@ -262,6 +262,7 @@ func (c Screen) paint(cell string) string {
 	return colours.Sprint(cell)
 }
 
+// Bold returns a text in bold, where there are colours.
 func (c Screen) Bold(s string) string {
 	if !c.Colour {
 		return s
