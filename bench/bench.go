@@ -26,7 +26,7 @@ type Cost struct {
 }
 
 // Run starts a program with nothing but env in its environment, waits, and returns what it wrote to standard output and what it took. An
-// error holds what it wrote to standard error.
+// error holds what it wrote to standard error; an *exec.ExitError in it, the exit code.
 func Run(ctx context.Context, env []string, name string, args ...string) ([]byte, Cost, error) {
 	var out, errs bytes.Buffer
 	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // G204: the program to be measured
@@ -39,7 +39,7 @@ func Run(ctx context.Context, env []string, name string, args ...string) ([]byte
 	err := c.Wait()
 	cost := Cost{Wall: time.Since(start), CPU: c.ProcessState.UserTime() + c.ProcessState.SystemTime(), Peak: p.stop()}
 	if err != nil {
-		return nil, cost, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, errs.Bytes())
+		return out.Bytes(), cost, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, errs.Bytes())
 	}
 	return out.Bytes(), cost, nil
 }

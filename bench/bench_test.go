@@ -137,19 +137,25 @@ type outcome struct {
 	packages bench.Packages
 }
 
+// rounds is how often each program runs.
+func rounds(b *testing.B) int {
+	b.Helper()
+	text := os.Getenv("HINOMI_BENCH_ROUNDS")
+	if text == "" {
+		return defaultRounds
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		b.Fatalf("HINOMI_BENCH_ROUNDS=%s is no number of rounds", text)
+	}
+	return n
+}
+
 // race runs the programs in turns, so that a busy minute of the machine hits all of them.
 func race(b *testing.B, target string, programs []program, before func(name string), after func(name string)) map[string]outcome {
 	b.Helper()
-	rounds := defaultRounds
-	if text := os.Getenv("HINOMI_BENCH_ROUNDS"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			b.Fatalf("HINOMI_BENCH_ROUNDS=%s is no number of rounds", text)
-		}
-		rounds = n
-	}
 	costs, documents := map[string][]bench.Cost{}, map[string][]byte{}
-	for range rounds {
+	for range rounds(b) {
 		for _, p := range programs {
 			before(p.name)
 			args := p.args(target)

@@ -18,7 +18,7 @@ type reader struct {
 }
 
 // warmFolders is how many folders of a disk far away are asked for at a time, beside the walk.
-const warmFolders = 16
+const warmFolders = 64
 
 // warm lists folders ahead of the walk until the function it returns is called.
 func warm(ctx context.Context, root *disk.Root) (stop func()) {
