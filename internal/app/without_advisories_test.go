@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,5 +44,42 @@ func TestScanBeforeAdvisories(t *testing.T) {
 	})
 	if len(found) == 0 || len(w.Calls()) != 0 {
 		t.Errorf("%d findings after the first advisories, %d calls of AWS", len(found), len(w.Calls()))
+	}
+}
+
+// TestExcludedStaysExcluded judges the inventory of an instance that was left out meanwhile: its coverage goes on saying so.
+func TestExcludedStaysExcluded(t *testing.T) {
+	w := newWorld(t)
+	if err := os.Remove(filepath.Join(w.dir, "advisories.db")); err != nil {
+		t.Fatal(err)
+	}
+	a := w.open(t, nil)
+	defer a.Close() //nolint:errcheck // the test ends
+	if s, err := a.ScanNow(t.Context(), auth.System(), w.ref); err != nil || s.State != run.Finished {
+		t.Fatalf("scan: %+v %v", s, err)
+	}
+	w.EC2(w.account, region, "CreateTags", url.Values{"ResourceId.1": {w.ref.ID}, "Tag.1.Key": {"InspectorEc2Exclusion"}, "Tag.1.Value": {""}})
+	if s, err := a.SyncNow(t.Context(), auth.System(), "shop"); err != nil {
+		t.Fatalf("sync: %+v %v", s, err)
+	}
+	reason := func() coverage.Reason {
+		t.Helper()
+		rows, _, err := a.Store().Coverage(t.Context(), auth.Everything(), store.CoverageFilter{Scans: []coverage.Scan{coverage.PackageScan}}, "", 10)
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("coverage: %+v %v", rows, err)
+		}
+		return rows[0].Reason
+	}
+	if r := reason(); r != coverage.ExcludedByTag {
+		t.Fatalf("tagged: %s", r)
+	}
+	if _, err := a.ImportFeeds(t.Context(), auth.System(), filepath.Join(examples, "feeds"), app.FeedOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.RejudgeInventories(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := reason(); r != coverage.ExcludedByTag {
+		t.Errorf("judged again: %s, want it left out as before", r)
 	}
 }

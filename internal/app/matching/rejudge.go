@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"hinomi/internal/app/core"
 	"hinomi/internal/app/rejudge"
+	"hinomi/internal/asset"
 	"hinomi/internal/auth"
 	"hinomi/internal/coverage"
 	"hinomi/internal/pipeline"
+	"hinomi/internal/store"
 	"hinomi/internal/store/advisorydb"
 )
 
@@ -101,8 +104,19 @@ func (a *Advisories) cover(ctx context.Context, hash string) error {
 	if err != nil {
 		return err
 	}
+	refs := make([]asset.Ref, len(members))
+	for i, l := range members {
+		refs[i] = l.Ref
+	}
+	said, err := a.notLookedAt(ctx, refs)
+	if err != nil {
+		return err
+	}
 	var list []coverage.Coverage
 	for _, l := range members {
+		if said[l.Ref] {
+			continue
+		}
 		c := pipeline.InspectedCoverage(l.Ref, header, hash, m, a.Now())
 		if v, err := a.DB.Asset(ctx, auth.Everything(), l.Ref); err == nil {
 			c.Name = v.Base().Name()
@@ -111,3 +125,29 @@ func (a *Advisories) cover(ctx context.Context, hash string) error {
 	}
 	return a.Keeper().KeepCoverage(ctx, list)
 }
+
+// notLookedAt returns those of instances whose coverage says why they are not scanned as things stand: left out by a tag, stopped, refused. That
+// an old inventory of theirs was judged again does not make it otherwise.
+func (a *Advisories) notLookedAt(ctx context.Context, refs []asset.Ref) (map[asset.Ref]bool, error) {
+	out := map[asset.Ref]bool{}
+	for some := range slices.Chunk(refs, maxAssets) {
+		f := store.CoverageFilter{Scans: []coverage.Scan{coverage.PackageScan}, Statuses: []coverage.Status{coverage.Inactive}}
+		for _, ref := range some {
+			f.Assets = append(f.Assets, ref.ID)
+		}
+		for from, more := "", true; more; {
+			rows, next, err := a.DB.Coverage(ctx, auth.Everything(), f, from, maxAssets)
+			if err != nil {
+				return nil, err
+			}
+			for i := range rows {
+				out[rows[i].Resource] = rows[i].Reason != coverage.UnsupportedOS
+			}
+			from, more = next, next != ""
+		}
+	}
+	return out, nil
+}
+
+// maxAssets is how many assets are asked for at a time.
+const maxAssets = 500
