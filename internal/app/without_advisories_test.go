@@ -47,8 +47,8 @@ func TestScanBeforeAdvisories(t *testing.T) {
 	}
 }
 
-// TestExcludedStaysExcluded judges the inventory of an instance that was left out meanwhile: its coverage goes on saying so.
-func TestExcludedStaysExcluded(t *testing.T) {
+// TestStoppedStaysStopped judges the inventory of an instance that was stopped meanwhile: its coverage goes on saying so.
+func TestStoppedStaysStopped(t *testing.T) {
 	w := newWorld(t)
 	if err := os.Remove(filepath.Join(w.dir, "advisories.db")); err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestExcludedStaysExcluded(t *testing.T) {
 	if s, err := a.ScanNow(t.Context(), auth.System(), w.ref); err != nil || s.State != run.Finished {
 		t.Fatalf("scan: %+v %v", s, err)
 	}
-	w.EC2(w.account, region, "CreateTags", url.Values{"ResourceId.1": {w.ref.ID}, "Tag.1.Key": {"InspectorEc2Exclusion"}, "Tag.1.Value": {""}})
+	w.EC2(w.account, region, "StopInstances", url.Values{"InstanceId.1": {w.ref.ID}})
 	if s, err := a.SyncNow(t.Context(), auth.System(), "shop"); err != nil {
 		t.Fatalf("sync: %+v %v", s, err)
 	}
@@ -70,8 +70,8 @@ func TestExcludedStaysExcluded(t *testing.T) {
 		}
 		return rows[0].Reason
 	}
-	if r := reason(); r != coverage.ExcludedByTag {
-		t.Fatalf("tagged: %s", r)
+	if r := reason(); r != coverage.InstanceStopped {
+		t.Fatalf("stopped: %s", r)
 	}
 	if _, err := a.ImportFeeds(t.Context(), auth.System(), filepath.Join(examples, "feeds"), app.FeedOptions{}); err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestExcludedStaysExcluded(t *testing.T) {
 	if _, err := a.RejudgeInventories(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if r := reason(); r != coverage.ExcludedByTag {
-		t.Errorf("judged again: %s, want it left out as before", r)
+	if r := reason(); r != coverage.InstanceStopped {
+		t.Errorf("judged again: %s, want it stopped as before", r)
 	}
 }
