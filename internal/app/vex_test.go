@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -38,8 +39,9 @@ func TestStatements(t *testing.T) {
 	}
 	before := open()
 	var one finding.Finding
-	for _, f := range before {
-		if f.Package != nil && strings.HasPrefix(f.Package.VulnerabilityID, "CVE-") && len(f.Package.Packages) > 0 && f.Package.Packages[0].PURL != "" {
+	for _, id := range slices.Sorted(maps.Keys(before)) {
+		f := before[id]
+		if f.Package != nil && strings.HasPrefix(f.Package.VulnerabilityID, "CVE-") && len(f.Package.Packages) == 1 && f.Package.Packages[0].PURL != "" {
 			one = f
 			break
 		}
