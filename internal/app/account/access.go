@@ -15,13 +15,19 @@ import (
 	"hinomi/internal/store"
 )
 
-// TestConnector tries line by line what a connector needs. Nothing is changed in the account.
-func (a *Accounts) TestConnector(ctx context.Context, by auth.Principal, idOrName string) ([]live.Check, error) {
+// reachable returns a connector whose account somebody may read.
+func (a *Accounts) reachable(ctx context.Context, by auth.Principal, idOrName string) (connector.Connector, error) {
 	c, err := a.DB.Connector(ctx, by.Scope, idOrName)
 	if err != nil {
-		return nil, err
+		return connector.Connector{}, err
 	}
-	if err := core.Allow(by, auth.RunSync, c.Account); err != nil {
+	return c, core.Allow(by, auth.RunSync, c.Account)
+}
+
+// TestConnector tries line by line what a connector needs. Nothing is changed in the account.
+func (a *Accounts) TestConnector(ctx context.Context, by auth.Principal, idOrName string) ([]live.Check, error) {
+	c, err := a.reachable(ctx, by, idOrName)
+	if err != nil {
 		return nil, err
 	}
 	s, err := a.Session(ctx, &c)
@@ -41,11 +47,8 @@ func (a *Accounts) TestConnector(ctx context.Context, by auth.Principal, idOrNam
 
 // CountInstances answers how many instances each region of a connector's account has, without importing anything.
 func (a *Accounts) CountInstances(ctx context.Context, by auth.Principal, idOrName string) ([]live.RegionCount, error) {
-	c, err := a.DB.Connector(ctx, by.Scope, idOrName)
+	c, err := a.reachable(ctx, by, idOrName)
 	if err != nil {
-		return nil, err
-	}
-	if err := core.Allow(by, auth.RunSync, c.Account); err != nil {
 		return nil, err
 	}
 	t, err := a.Target(ctx, &c)
@@ -192,11 +195,8 @@ func roleName(c *connector.Connector) string {
 
 // Collect writes what a connector's account holds as a folder of AWS CLI JSON.
 func (a *Accounts) Collect(ctx context.Context, by auth.Principal, idOrName, dir string) (*collect.Result, error) {
-	c, err := a.DB.Connector(ctx, by.Scope, idOrName)
+	c, err := a.reachable(ctx, by, idOrName)
 	if err != nil {
-		return nil, err
-	}
-	if err := core.Allow(by, auth.RunSync, c.Account); err != nil {
 		return nil, err
 	}
 	t, err := a.Target(ctx, &c)

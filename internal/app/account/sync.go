@@ -68,11 +68,8 @@ func (a *Accounts) stateOf(ctx context.Context, by auth.Principal, c *connector.
 
 // SyncConnector queues a sync of a connector; one that waits or runs already is returned instead of a second.
 func (a *Accounts) SyncConnector(ctx context.Context, by auth.Principal, idOrName string) (connector.Sync, error) {
-	c, err := a.DB.Connector(ctx, by.Scope, idOrName)
+	c, err := a.reachable(ctx, by, idOrName)
 	if err != nil {
-		return connector.Sync{}, err
-	}
-	if err := core.Allow(by, auth.RunSync, c.Account); err != nil {
 		return connector.Sync{}, err
 	}
 	var s connector.Sync
@@ -110,11 +107,8 @@ func (a *Accounts) queueSync(ctx context.Context, c *connector.Connector) (conne
 
 // SyncNow syncs a connector in this process and returns when it has ended; with an organisation's, then every member.
 func (a *Accounts) SyncNow(ctx context.Context, by auth.Principal, idOrName string) (connector.Sync, error) {
-	c, err := a.DB.Connector(ctx, by.Scope, idOrName)
+	c, err := a.reachable(ctx, by, idOrName)
 	if err != nil {
-		return connector.Sync{}, err
-	}
-	if err := core.Allow(by, auth.RunSync, c.Account); err != nil {
 		return connector.Sync{}, err
 	}
 	s, err := a.syncOne(ctx, &c)

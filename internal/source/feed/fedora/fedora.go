@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,28 +23,7 @@ func Feed() form.Feed {
 	return form.Feed{
 		ID: "fedora", Title: "Fedora security updates (Bodhi)", Files: []string{"fedora/*.json", "fedora/*.json.gz", "fedora/*.zip"}, Name: form.Always("fedora/bodhi"),
 		Read: func(ctx context.Context, in *form.Document) error {
-			if path.Ext(in.File) == ".zip" {
-				return in.Entries(ctx, func(name string, b []byte) error {
-					var page struct {
-						Updates []json.RawMessage `json:"updates"`
-					}
-					if err := json.Unmarshal(b, &page); err != nil || page.Updates == nil {
-						in.Problem(name, fmt.Errorf("%w: no page of updates", form.ErrFormat))
-						return nil
-					}
-					for i, v := range page.Updates {
-						if err := one(in, fmt.Sprintf("%s, update %d", name, i+1), v); err != nil {
-							return err
-						}
-					}
-					return nil
-				}, ".json")
-			}
-			n := 0
-			return in.Elements(ctx, "updates", func(b json.RawMessage) error {
-				n++
-				return one(in, fmt.Sprintf("update %d", n), b)
-			}, nil)
+			return in.Pages(ctx, "updates", "update", func(name string, value json.RawMessage) error { return one(in, name, value) })
 		},
 	}
 }

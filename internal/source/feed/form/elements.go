@@ -6,7 +6,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 )
+
+// Pages calls do with each element of the list of that name, in a file that is one page of an API or a zip archive of several ("*.json"). A page
+// of an archive without the list is a Problem. singular names an element for people: "update".
+func (in *Document) Pages(ctx context.Context, list, singular string, do func(name string, value json.RawMessage) error) error {
+	if path.Ext(in.File) != ".zip" {
+		n := 0
+		return in.Elements(ctx, list, func(value json.RawMessage) error {
+			n++
+			return do(fmt.Sprintf("%s %d", singular, n), value)
+		}, nil)
+	}
+	return in.Entries(ctx, func(name string, b []byte) error {
+		var members map[string]json.RawMessage
+		var page []json.RawMessage
+		if json.Unmarshal(b, &members) != nil || json.Unmarshal(members[list], &page) != nil || page == nil {
+			in.Problem(name, fmt.Errorf("%w: no page of %s", ErrFormat, list))
+			return nil
+		}
+		for i, value := range page {
+			if err := do(fmt.Sprintf("%s, %s %d", name, singular, i+1), value); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, ".json")
+}
 
 // Elements calls do with each element of one list of the JSON object that a file is, one at a time, for lists that are too large to hold:
 // {"name": […], …}. rest is called with the other members; it may be nil. An object without the list is ErrFormat.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 
@@ -22,28 +21,7 @@ func Feed() form.Feed {
 	return form.Feed{
 		ID: "rocky", Title: "Rocky Linux errata", Files: []string{"rocky/*.json", "rocky/*.json.gz", "rocky/*.zip"}, Name: form.Always("rocky/errata"),
 		Read: func(ctx context.Context, in *form.Document) error {
-			if path.Ext(in.File) == ".zip" {
-				return in.Entries(ctx, func(name string, b []byte) error {
-					var page struct {
-						Advisories []json.RawMessage `json:"advisories"`
-					}
-					if err := json.Unmarshal(b, &page); err != nil || page.Advisories == nil {
-						in.Problem(name, fmt.Errorf("%w: no page of advisories", form.ErrFormat))
-						return nil
-					}
-					for i, v := range page.Advisories {
-						if err := one(in, fmt.Sprintf("%s, advisory %d", name, i+1), v); err != nil {
-							return err
-						}
-					}
-					return nil
-				}, ".json")
-			}
-			n := 0
-			return in.Elements(ctx, "advisories", func(b json.RawMessage) error {
-				n++
-				return one(in, fmt.Sprintf("advisory %d", n), b)
-			}, nil)
+			return in.Pages(ctx, "advisories", "advisory", func(name string, value json.RawMessage) error { return one(in, name, value) })
 		},
 	}
 }
