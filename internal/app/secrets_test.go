@@ -37,7 +37,7 @@ func TestSecretsOnDisks(t *testing.T) {
 	for name, text := range map[string]string{
 		"etc/os-release":      "ID=debian\nVERSION_ID=12\n",
 		"var/lib/dpkg/status": "Package: bash\nStatus: install ok installed\nVersion: 5.2.15-2+b2\nArchitecture: amd64\n\n",
-		"root/.ssh/id":        string(pem.EncodeToMemory(block)),
+		"home/a/.ssh/id":      string(pem.EncodeToMemory(block)),
 	} {
 		if err := os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o755); err != nil {
 			t.Fatal(err)
@@ -68,7 +68,7 @@ func TestSecretsOnDisks(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := secrets()
-	if len(got) != 1 || got[0].Resource != w.ref || got[0].Secret == nil || got[0].Secret.Path != "/root/.ssh/id" || got[0].Secret.Fingerprint != ssh.FingerprintSHA256(key) {
+	if len(got) != 1 || got[0].Resource != w.ref || got[0].Secret == nil || got[0].Secret.Path != "/home/a/.ssh/id" || got[0].Secret.Fingerprint != ssh.FingerprintSHA256(key) {
 		t.Fatalf("found: %+v", got)
 	}
 	_, inv, err := a.Store().AssetInventory(t.Context(), auth.Everything(), w.ref)

@@ -18,7 +18,7 @@ func TestFindings(t *testing.T) {
 		want finding.Severity
 		why  string
 	}{
-		{"private_key", inventory.Secret{Kind: inventory.PrivateKey, Path: "/root/.ssh/id_ed25519", Mode: 0o600, Fingerprint: "SHA256:x"}, finding.Medium, "snapshot"},
+		{"private_key", inventory.Secret{Kind: inventory.PrivateKey, Path: "/home/a/.ssh/id_ed25519", Mode: 0o600, Fingerprint: "SHA256:x"}, finding.Medium, "snapshot"},
 		{"readable_key", inventory.Secret{Kind: inventory.PrivateKey, Path: "/srv/key.pem", Mode: 0o644}, finding.High, "everybody"},
 		{"encrypted_key", inventory.Secret{Kind: inventory.PrivateKey, Path: "/srv/key.pem", Mode: 0o644, Encrypted: true}, finding.Informational, "passphrase"},
 		{"host_key", inventory.Secret{Kind: inventory.PrivateKey, Path: "/etc/ssh/ssh_host_rsa_key", Mode: 0o600}, finding.Informational, "sshd"},

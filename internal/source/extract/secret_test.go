@@ -73,7 +73,7 @@ func madeKeys(t testing.TB) map[string]madeKey {
 	wire := must[ssh.PublicKey](t)(ssh.NewPublicKey(d.Public())).Marshal()
 	legacy := &pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC,00112233445566778899AABBCCDDEEFF"}, Bytes: bytes.Repeat([]byte{7}, 64)}
 	return map[string]madeKey{
-		"root/.ssh/id_rsa":       {pemText("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r)), rsaPrint, false},
+		"home/a/.ssh/id_rsa":     {pemText("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r)), rsaPrint, false},
 		"home/a/.ssh/id_ed25519": {pem.EncodeToMemory(block(ssh.MarshalPrivateKey(d, "a@b"))), edPrint, false},
 		"home/a/.ssh/work":       {pem.EncodeToMemory(block(ssh.MarshalPrivateKeyWithPassphrase(d, "", []byte("x")))), edPrint, true},
 		"etc/nginx/tls.key":      {pemText("EC PRIVATE KEY", bytesOf(x509.MarshalECPrivateKey(e))), ecPrint, false},
@@ -206,7 +206,7 @@ func TestSecretsByTool(t *testing.T) {
 			}
 			text := must[[]byte](t)(os.ReadFile(name))
 			want := strings.Fields(string(must[[]byte](t)(exec.CommandContext(t.Context(), "ssh-keygen", "-lf", name+".pub").Output())))[1]
-			inv := run(t, fstest.MapFS{"root/.ssh/id": {Data: text, Mode: 0o600}}, extract.Options{Secrets: true})
+			inv := run(t, fstest.MapFS{"home/a/.ssh/id": {Data: text, Mode: 0o600}}, extract.Options{Secrets: true})
 			if len(inv.Secrets) != 1 || inv.Secrets[0].Fingerprint != want || inv.Secrets[0].Encrypted != strings.Contains(strings.Join(args, " "), "passphrase") {
 				t.Errorf("got %+v, want %s", inv.Secrets, want)
 			}
@@ -220,14 +220,14 @@ func FuzzSecrets(f *testing.F) {
 	}
 	f.Add([]byte("aws_access_key_id=AKIAIOSFODNN7EXAMPLQ\nsecret=" + strings.Repeat("a", 40) + "\nnpm_" + strings.Repeat("0", 36)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		inv := run(t, fstest.MapFS{"root/.ssh/x": {Data: data, Mode: 0o600}}, extract.Options{Secrets: true, SecretSalt: []byte("s"), Workers: 1})
+		inv := run(t, fstest.MapFS{"home/a/.ssh/x": {Data: data, Mode: 0o600}}, extract.Options{Secrets: true, SecretSalt: []byte("s"), Workers: 1})
 		for _, g := range inv.Gaps {
 			if strings.Contains(g.Reason, "panicked") {
 				t.Fatal(g.Reason)
 			}
 		}
 		for _, s := range inv.Secrets {
-			if s.Kind == "" || s.Path != "/root/.ssh/x" || s.Line == 0 || s.Mode != 0o600 {
+			if s.Kind == "" || s.Path != "/home/a/.ssh/x" || s.Line == 0 || s.Mode != 0o600 {
 				t.Errorf("got %+v", s)
 			}
 		}
