@@ -22,8 +22,9 @@ import (
 //		{CVE-2023-1393}
 //		[bullseye] - xorg-server 2:1.20.11-1+deb11u1
 //
-// In place of a version may stand <not-affected>, <end-of-life> (StateWillNotFix) or <unfixed>. Lines that begin with a word of the team, such as NOTE, say nothing of versions.
-// An advisory without a CVE (a regression's update, mostly) is no vulnerability.
+// In place of a version may stand <not-affected>, <end-of-life> (StateWillNotFix) or <unfixed>. Lines that begin with a word of the
+// team's, such as NOTE, say nothing of versions. An advisory without a CVE (a regression's update, mostly) is no
+// vulnerability.
 func Lists() form.Feed {
 	return form.Feed{
 		ID: "debian-dsa", Title: "Debian security advisories",
